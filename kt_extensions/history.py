@@ -1,0 +1,226 @@
+"""What a sampler sees: the trials of a search as arrays, and their ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Array
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class History:
+    """The trials of a search in the order in which they were created. Read-only.
+
+    The arrays are views of the search's table: valid until its next event.
+
+    Args:
+        space: The search space, of `d` dimensions.
+        X: Array `(n, d)`, the configurations: coordinates in [0, 1), NaN where inactive.
+        y: Array `(n,)`, the scores, to be minimised: NaN while pending, +inf if failed.
+        fidelity: Array `(n,)`, the epochs (or steps) trained, 0 where nobody reported them.
+        pruned: Array `(n,)`, whether the trial was stopped before its end; `y` is then the best
+            score until there.
+        proposal: Array `(n, d)`, the points as the sampler proposed them, before they were moved
+            to the configurations of `X`.
+        tried: Keys (`SearchSpace.key`) of the configurations that were tried in this search.
+        number: How many trials this search has made; `n` is larger if it was warm-started.
+        seed: The seed of the search, the same for all its trials.
+    """
+
+    space: SearchSpace
+    X: Array
+    y: Array
+    fidelity: Array
+    pruned: Mask
+    proposal: Array
+    tried: Collection[bytes] = frozenset()
+    number: int = 0
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def pending(self) -> Mask:
+        """Which trials are still running. Shape `(n,)`."""
+        return np.isnan(self.y)
+
+    @property
+    def completed(self) -> Mask:
+        """Which trials ran to their end without failing. Shape `(n,)`."""
+        return np.isfinite(self.y) & ~self.pruned
+
+    def ranking(self) -> NDArray[np.int64]:
+        """Returns the numbers of the finished trials, the best first.
+
+        Completed trials by score; then pruned ones, those that came farther first; then failed
+        ones. Ties in order of creation.
+        """
+        finished = np.flatnonzero(~self.pending)
+        y, pruned = self.y[finished], self.pruned[finished]
+        if not pruned.any():
+            return finished[np.argsort(y, kind="stable")]
+        group = np.where(np.isinf(y), 2, pruned)
+        progress = np.where(pruned, -self.fidelity[finished], 0.0)
+        return finished[np.lexsort((y, progress, group))]
+
+
+class TrialTable:
+    """Keeps the arrays of a `History` while a search goes on: an event costs the same always.
+
+    Args:
+        space: The search space, of `d` dimensions.
+        seed: The seed of the search.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        self.space = space
+        self.seed = seed
+        self._arrays = _empty_arrays(0, len(space))
+        self._row_of: dict[str, int] = {}
+        self._keys: list[bytes | None] = []
+        self._tried: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def history(self) -> History:
+        """Returns the trials so far, without copying them."""
+        views = {name: array[: len(self)] for name, array in self._arrays.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return History(
+            space=self.space,
+            tried=self._tried.keys(),
+            number=len(self._row_of),
+            seed=self.seed,
+            **views,
+        )
+
+    def add_known(self, x: Array, y: float) -> None:
+        """Adds a trial of an earlier search, which is none of this one's trials."""
+        self._append(x, x, None)
+        self._arrays["y"][len(self) - 1] = y
+
+    def start(self, trial_id: str, x: Array, proposal: Array) -> None:
+        """Adds a pending trial.
+
+        Args:
+            trial_id: Its name.
+            x: Its configuration, shape `(d,)`.
+            proposal: The point that the sampler proposed for it, shape `(d,)`.
+        """
+        self._row_of[trial_id] = len(self)
+        self._append(x, proposal, self.space.key(x))
+
+    def restart(self, trial_id: str) -> None:
+        """Marks a trial as pending again."""
+        self._arrays["y"][self._row_of[trial_id]] = np.nan
+
+    def finish(
+        self, trial_id: str, x: Array, y: float, fidelity: float = 0.0, pruned: bool = False
+    ) -> None:
+        """Records the outcome of a trial.
+
+        Args:
+            trial_id: Its name.
+            x: Its configuration, which may have grown since it started.
+            y: Its score, to be minimised; +inf if it failed.
+            fidelity: Epochs (or steps) trained.
+            pruned: Whether it was stopped before its end.
+        """
+        row = self._row_of[trial_id]
+        self._rename(row, self.space.key(x))
+        outcome = {"y": y, "fidelity": fidelity, "pruned": pruned, "X": x}
+        for name, value in outcome.items():
+            self._arrays[name][row] = value
+
+    def widen(self, space: SearchSpace) -> None:
+        """Changes to a space with further dimensions, in which older trials have no value."""
+        kept = [space.index[dimension.name] for dimension in self.space.dimensions]
+        wide = _empty_arrays(len(self._arrays["y"]), len(space))
+        for name, array in self._arrays.items():
+            if array.ndim == 1:
+                wide[name] = array
+            else:
+                wide[name][:, kept] = array
+        self.space, self._arrays = space, wide
+        for row, key in enumerate(self._keys):
+            if key is not None:
+                self._rename(row, space.key(self._arrays["X"][row]))
+
+    def _append(self, x: Array, proposal: Array, key: bytes | None) -> None:
+        row = len(self)
+        if row == len(self._arrays["y"]):
+            self._double()
+        self._arrays["X"][row], self._arrays["proposal"][row] = x, proposal
+        self._keys.append(None)
+        if key is not None:
+            self._rename(row, key)
+
+    def _double(self) -> None:
+        n = len(self)
+        larger = _empty_arrays(max(2 * n, 64), len(self.space))
+        for name, array in self._arrays.items():
+            larger[name][:n] = array
+        self._arrays = larger
+
+    def _rename(self, row: int, key: bytes) -> None:
+        old = self._keys[row]
+        if old == key:
+            return
+        if old is not None:
+            self._tried[old] -= 1
+            if not self._tried[old]:
+                del self._tried[old]
+        self._tried[key] = self._tried.get(key, 0) + 1
+        self._keys[row] = key
+
+
+def _empty_arrays(n: int, d: int) -> dict[str, NDArray[Any]]:
+    return {
+        "y": np.full(n, np.nan),
+        "fidelity": np.zeros(n),
+        "pruned": np.zeros(n, bool),
+        "X": np.full((n, d), np.nan),
+        "proposal": np.full((n, d), np.nan),
+    }
+
+
+def from_observations(
+    space: SearchSpace,
+    values: Iterable[Mapping[str, Any]],
+    y: Iterable[float],
+    seed: int = 0,
+) -> History:
+    """Returns the history of trials given by their values and scores.
+
+    Args:
+        space: The search space.
+        values: For each trial, its values by name.
+        y: For each trial, its score, to be minimised: NaN while pending, +inf if failed.
+        seed: The seed of the search.
+
+    Example:
+
+    >>> from kt_extensions.space import Dimension, Options
+    >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
+    >>> history = from_observations(space, [{"a": "x"}, {"a": "y"}], [2.0, 1.0])
+    >>> history.ranking().tolist()
+    [1, 0]
+    """
+    table = TrialTable(space, seed)
+    for number, (trial, score) in enumerate(zip(values, y, strict=True)):
+        x = space.encode(trial)
+        table.start(str(number), x, x)
+        if not np.isnan(score):
+            table.finish(str(number), x, score)
+    return table.history()

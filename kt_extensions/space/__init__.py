@@ -1,0 +1,21 @@
+"""The search space: KerasTuner's hyperparameters as coordinates in the unit cube, and back."""
+
+from kt_extensions.space.domains import (
+    GeometricSteps,
+    Interval,
+    LinearSteps,
+    LogIntegers,
+    Options,
+)
+from kt_extensions.space.search_space import Condition, Dimension, SearchSpace
+
+__all__ = [
+    "Condition",
+    "Dimension",
+    "GeometricSteps",
+    "Interval",
+    "LinearSteps",
+    "LogIntegers",
+    "Options",
+    "SearchSpace",
+]
