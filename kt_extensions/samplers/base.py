@@ -1,0 +1,145 @@
+"""What a sampler is, random search, and the design that every other search starts with."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from scipy.stats import qmc
+
+from kt_extensions.history import History
+from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import BELOW_ONE, Array
+
+_ENUMERABLE = 10_000  # spaces up to this size are listed once rather than searched
+
+
+class SpaceExhausted(Exception):  # noqa: N818 (an outcome, not an error)
+    """Every configuration of a finite space has been tried."""
+
+
+class Sampler(Protocol):
+    """A search algorithm: a pure function from the trials so far to the next point.
+
+    A sampler keeps nothing between calls: `history` is its memory, and all randomness comes from
+    `rng`, which is seeded anew for each trial. A search that is stopped anywhere and resumed
+    therefore proposes what it would have proposed without the stop.
+    """
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Array:
+        """Returns the next point to try.
+
+        Args:
+            history: The trials so far.
+            rng: The random numbers of this trial.
+
+        Returns:
+            Array of shape `(d,)` in [0, 1). Coordinates of dimensions that are inactive there do
+            not matter. A configuration that was tried is not proposed while others remain.
+
+        Raises:
+            SpaceExhausted: If all configurations of a finite space have been tried.
+        """
+
+
+class Random:
+    """Random search: each coordinate uniform, independent of the results.
+
+    Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kt_extensions.history import from_observations
+    >>> from kt_extensions.space import Dimension, Options
+    >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
+    >>> history = from_observations(space, [{"a": "x"}], [1.0])
+    >>> space.decode(Random().suggest(history, np.random.default_rng(0)))
+    {'a': 'y'}
+    """
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Array:
+        """Returns the next point to try; see `Sampler.suggest`."""
+        return first_untried(history, rng.random((8, len(history.space))), rng)
+
+
+def startup_point(history: History, rng: np.random.Generator) -> Array:
+    """Returns the next point of a scrambled Sobol sequence over the space.
+
+    More even than random points, whatever the dimension. The scrambling is the search's, the place
+    in the sequence the number of trials made. Owen, "Scrambling Sobol' and Niederreiter-Xing
+    Points", Journal of Complexity 1998.
+
+    Args:
+        history: The trials so far.
+        rng: Random numbers, drawn from only if the point of the sequence was tried before.
+
+    Returns:
+        Array of shape `(d,)` in [0, 1).
+    """
+    point = _sobol(len(history.space), history.seed, history.number)
+    return first_untried(history, point[np.newaxis], rng)
+
+
+@lru_cache(maxsize=64)
+def _sobol(dimension: int, seed: int, number: int) -> Array:
+    if dimension == 0:
+        return np.empty(0)
+    engine = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng([seed, dimension]))
+    engine.fast_forward(number)
+    point: Array = np.minimum(engine.random(1)[0], BELOW_ONE)
+    point.flags.writeable = False
+    return point
+
+
+def first_untried(history: History, candidates: Array, rng: np.random.Generator) -> Array:
+    """Returns the first candidate whose configuration has not been tried.
+
+    If all were, a random untried configuration is returned.
+
+    Args:
+        history: The trials so far.
+        candidates: Array of shape `(m, d)` in [0, 1), the preferred ones first.
+        rng: Random numbers, drawn from only if all candidates were tried.
+
+    Raises:
+        SpaceExhausted: If all configurations of a finite space have been tried.
+    """
+    space = history.space
+    for candidate in candidates:
+        if space.key(space.snap(candidate[np.newaxis])[0]) not in history.tried:
+            return candidate
+    return _random_untried(history, rng)
+
+
+def _random_untried(history: History, rng: np.random.Generator) -> Array:
+    """Returns an untried configuration.
+
+    At most as many configurations as were tried are passed over, so the search for one ends even
+    where hardly any is left.
+    """
+    space = history.space
+    limit = space.configurations_limit
+    if limit <= _ENUMERABLE:
+        untried = [x for key, x in _all_configurations(space).items() if key not in history.tried]
+        if not untried:
+            raise SpaceExhausted
+        return _filled(untried[rng.integers(len(untried))])
+    start = int(rng.integers(0, 2**63, dtype=np.int64)) * limit >> 63
+    for offset in range(len(history) + 1):
+        x = space.configuration((start + offset) % limit)
+        if space.key(x) not in history.tried:
+            return _filled(x)
+    raise SpaceExhausted
+
+
+@lru_cache(maxsize=8)
+def _all_configurations(space: SearchSpace) -> dict[bytes, Array]:
+    configurations = map(space.configuration, range(space.configurations_limit))
+    return {space.key(x): x for x in configurations}
+
+
+def _filled(x: Array) -> Array:
+    """Gives inactive dimensions a coordinate, which does not matter."""
+    return np.nan_to_num(x, nan=0.5)
