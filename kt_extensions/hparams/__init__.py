@@ -1,0 +1,8 @@
+"""TensorBoard's HParams tab of a search: one row for each trial.
+
+See `docs/hparams.md` for what the columns hold and for TensorBoard's own rules that shaped this.
+"""
+
+from kt_extensions.hparams.logger import HParamsLogger
+
+__all__ = ["HParamsLogger"]

@@ -1,0 +1,198 @@
+"""`HParamsLogger`: follows a search and writes its rows."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import Any
+
+import keras
+
+from kt_extensions.hparams import experiment, layout
+from kt_extensions.hparams.record import Ending, Point
+from kt_extensions.hparams.session import Attempt, CurveLogger, tolerant
+
+_FINISHED = ("COMPLETED", "FAILED")
+
+
+class HParamsLogger:
+    """Writes a search so that TensorBoard's HParams tab shows one row for each trial.
+
+    The row holds the trial's values, its objective as KerasTuner scored it, the other metrics at
+    the best epoch and at the last one, the best epoch, the duration and the status. Curves lie in
+    `LOGDIR/PROJECT/SEARCH_ID/TRIAL/execution<k>/{train,validation}`. TensorFlow is not needed.
+
+    A tuner calls the methods at the moments that their names say. Several workers may write into
+    one `log_dir`; a resumed search goes on in its own rows; an overwritten one leaves none behind.
+
+    Args:
+        log_dir: The folder to open with `tensorboard --logdir`. Must be local; may be shared with
+            other searches.
+
+    Raises:
+        ValueError: If `log_dir` is a URL.
+
+    Example:
+        >>> import keras_tuner as kt
+        >>> class LoggedSearch(kt.RandomSearch):
+        ...     def __init__(self, *args, log_dir, **kwargs):
+        ...         super().__init__(*args, **kwargs)
+        ...         self.log = HParamsLogger(log_dir)
+        ...
+        ...     def on_search_begin(self):
+        ...         super().on_search_begin()
+        ...         self.log.on_search_begin(self.oracle, self.project_dir, self.project_name)
+        ...
+        ...     def run_trial(self, trial, *args, callbacks=(), **kwargs):
+        ...         callbacks = [*callbacks, self.log.callback(trial, execution=0)]
+        ...         return super().run_trial(trial, *args, callbacks=callbacks, **kwargs)
+        ...
+        ...     def on_trial_end(self, trial):
+        ...         super().on_trial_end(trial)
+        ...         self.log.on_trial_end(self.oracle.get_trial(trial.trial_id))
+        ...
+        ...     def on_search_end(self):
+        ...         super().on_search_end()
+        ...         self.log.on_search_end()
+
+    Source:
+        The HParams plugin's messages: `tensorboard/plugins/hparams/api.proto` and
+        `plugin_data.proto`, https://github.com/tensorflow/tensorboard.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        self._log_dir = os.fspath(log_dir)
+        if "://" in self._log_dir:
+            raise ValueError(
+                "Expected log_dir to be a local folder, which can be copied to a bucket after the "
+                f"search. Received: log_dir={self._log_dir!r}."
+            )
+        self._search: layout.SearchFolder | None = None
+        self._columns: experiment.Columns | None = None
+        self._objective: Any = None
+        self._attempts: dict[str, Attempt] = {}
+
+    def on_search_begin(self, oracle: Any, project_dir: str, project_name: str) -> None:
+        """Declares the columns, and mends rows of trials that ended while nobody was logging.
+
+        Args:
+            oracle: The search's `keras_tuner.Oracle`, or a worker's client of it.
+            project_dir: The search's own folder, where its id is kept.
+            project_name: What the rows are called, before the trial's id.
+
+        Raises:
+            OSError: If `log_dir` or `project_dir` cannot be written.
+        """
+        self._objective = oracle.objective
+        self._attempts = {}
+        self._search = layout.open_search(self._log_dir, project_dir, project_name)
+        self._columns = experiment.Columns(self._log_dir, self._search.path)
+        self._columns.add(
+            experiment.hyperparameter_columns(oracle.get_space()),
+            [
+                experiment.objective_column(self._objective),
+                experiment.best_epoch_column(),
+                experiment.duration_column(),
+            ],
+        )
+        # A worker's client has no table of trials: each worker logs its own.
+        for trial in list(getattr(oracle, "trials", {}).values()):
+            self._mend(trial)
+
+    def on_trial_begin(self, trial: Any) -> None:
+        """Notes when the trial began. Without this call it begins with its first callback.
+
+        Args:
+            trial: The trial that is about to run, for the first time or again.
+        """
+        self._begin(trial)
+
+    def callback(self, trial: Any, execution: int) -> keras.callbacks.Callback:
+        """Makes the callback that logs one training of the trial's model.
+
+        Args:
+            trial: The trial that is being run. Its values are read when training begins, so those
+                that first appear while the model is built are included.
+            execution: Which training of the trial this is, from 0.
+
+        Returns:
+            A callback for `Model.fit`. It opens no file before training begins.
+        """
+        attempt = self._attempts.get(trial.trial_id)
+        if attempt is None or execution in attempt.executions:
+            attempt = self._begin(trial)
+        return CurveLogger(attempt.execution(execution))
+
+    @tolerant
+    def on_trial_end(self, trial: Any) -> None:
+        """Writes the trial's result. Call it after the oracle has ended the trial.
+
+        Args:
+            trial: The oracle's record of the trial. One that will be retried (`"INVALID"`) gets no
+                result yet: its row stays as running.
+        """
+        attempt = self._attempts.pop(trial.trial_id, None)
+        if attempt is not None:
+            attempt.close()
+        if trial.status not in _FINISHED:
+            return
+        seconds = None if attempt is None else time.time() - attempt.began
+        attempt = attempt or self._new_attempt(trial)
+        attempt.trial = trial
+        executions = attempt.begun()
+        curves = [execution.best for execution in executions]
+        self._write_end(trial, [execution.run for execution in executions], curves, seconds)
+
+    @tolerant
+    def on_search_end(self) -> None:
+        """Closes the files of trials that were cut short. They are logged anew on a resume."""
+        while self._attempts:
+            self._attempts.popitem()[1].close()
+
+    def _begin(self, trial: Any) -> Attempt:
+        if before := self._attempts.get(trial.trial_id):
+            before.close()
+        attempt = self._attempts[trial.trial_id] = self._new_attempt(trial)
+        return attempt
+
+    def _new_attempt(self, trial: Any) -> Attempt:
+        search, columns = self._opened()
+        return Attempt(
+            trial,
+            folder=search.trial(trial.trial_id),
+            group=f"{search.label}/{trial.trial_id}",
+            objective=self._objective,
+            columns=columns,
+        )
+
+    def _mend(self, trial: Any) -> None:
+        """Gives a finished trial the row, or the end of one, that a kill has kept it from."""
+        if trial.status not in _FINISHED:
+            return
+        attempts = layout.runs_of(self._opened()[0].trial(trial.trial_id))
+        latest = attempts.pop(max(attempts)) if attempts else []
+        started = [run for run in latest if layout.has_started(run)]
+        if not started:
+            self.on_trial_end(trial)
+            return
+        runs = [run for run in started if not layout.has_ended(run)]
+        self._write_end(trial, runs, [[] for _ in runs], seconds=None)
+        for run in itertools.chain(*attempts.values()):
+            layout.remove(run)
+
+    def _write_end(
+        self, trial: Any, runs: list[str], curves: list[list[Point]], seconds: float | None
+    ) -> None:
+        _, columns = self._opened()
+        ending = Ending.of(trial, self._objective, curves, seconds)
+        columns.add(metrics=[experiment.best_column(name) for name in ending.best_metrics])
+        ending.write(runs)
+
+    def _opened(self) -> tuple[layout.SearchFolder, experiment.Columns]:
+        if self._search is None or self._columns is None:
+            raise RuntimeError(
+                "Expected on_search_begin(oracle, project_dir, project_name) to be called before "
+                "trials are logged. Call it from the tuner's on_search_begin."
+            )
+        return self._search, self._columns

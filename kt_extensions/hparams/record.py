@@ -1,0 +1,127 @@
+"""What is written of a trial when it starts and when the oracle has ended it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import time
+from typing import Any
+
+from google.protobuf import struct_pb2
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
+from kt_extensions.hparams import experiment
+from kt_extensions.hparams.events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
+
+Point = tuple[int, float, float]
+"""An epoch, a wall time in seconds since 1970, a value."""
+
+
+def write_start(run: str, group: str, began: float, hyperparameters: Any) -> None:
+    """Writes a session's values. TensorBoard keeps the first start of a run for ever."""
+    values = _active_values(hyperparameters)
+    start = plugin_data_pb2.SessionStartInfo(
+        group_name=group,
+        start_time_secs=began,
+        hparams={name: _proto_value(value) for name, value in values.items()},
+    )
+    event = hparams_event(metadata.SESSION_START_INFO_TAG, session_start_info=start)
+    write_events(run, [event])
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """The result of a trial, the same in each of its runs but for the objective's curve.
+
+    Attributes:
+        completed: Whether the trial counts. A failed one has a status and a duration only.
+        step: The best epoch, counted from 0 as in the curves and in KerasTuner.
+        scalars: The values by tag.
+        objective_tag: Where the curves go.
+        curves: For each run the best objective so far, by epoch.
+        best_metrics: The metrics, other than the objective, that `scalars` holds.
+    """
+
+    completed: bool
+    step: int
+    scalars: dict[str, float]
+    objective_tag: str
+    curves: list[list[Point]]
+    best_metrics: list[str]
+
+    @classmethod
+    def of(
+        cls, trial: Any, objective: Any, curves: list[list[Point]], seconds: float | None
+    ) -> Ending:
+        """Reads the oracle's record; `seconds` is None where nobody measured the duration."""
+        completed = trial.status == "COMPLETED"
+        best = _metrics_at_best(trial, objective) if completed else {}
+        scalars = {experiment.BEST_TAG + name: value for name, value in best.items()}
+        if completed:
+            scalars[experiment.BEST_EPOCH_TAG] = float(trial.best_step or 0)
+        if seconds is not None:
+            scalars[experiment.DURATION_TAG] = seconds
+        return cls(
+            completed=completed,
+            step=int(trial.best_step or 0),
+            scalars=scalars,
+            objective_tag=experiment.OBJECTIVE_TAG + objective.name,
+            curves=_scored(trial, curves) if completed else [[] for _ in curves],
+            best_metrics=list(best),
+        )
+
+    def write(self, runs: list[str]) -> None:
+        status = api_pb2.STATUS_SUCCESS if self.completed else api_pb2.STATUS_FAILURE
+        end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+        for run, curve in zip(runs, self.curves, strict=True):
+            events = [scalar_event(step, {self.objective_tag: v}, at) for step, at, v in curve]
+            events.append(scalar_event(self.step, self.scalars))
+            events.append(hparams_event(metadata.SESSION_END_INFO_TAG, session_end_info=end))
+            write_events(run, events, suffix=ENDED_SUFFIX)
+
+
+def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:
+    """Curves whose last values average to the trial's score, which is what the row then shows.
+
+    They do when the score is each execution's best epoch, as KerasTuner's own tuners have it. A
+    score from elsewhere (a value that `fit` returned, an oracle's own scoring) stands alone.
+    """
+    if trial.score is None or not math.isfinite(trial.score):
+        return [[] for _ in curves]
+    if all(curves):
+        mean = statistics.fmean(curve[-1][2] for curve in curves)
+        if math.isclose(mean, trial.score, rel_tol=1e-6, abs_tol=1e-12):
+            return curves
+    return [[(int(trial.best_step or 0), time.time(), float(trial.score))] for _ in curves]
+
+
+def _metrics_at_best(trial: Any, objective: Any) -> dict[str, float]:
+    metrics = trial.metrics.metrics
+    return {name: _at_best(trial, name) for name in metrics if name != objective.name}
+
+
+def _at_best(trial: Any, name: str) -> float:
+    """The value at the best step, or the best value where none was reported at that step."""
+    for observation in trial.metrics.get_history(name):
+        if observation.step == trial.best_step:
+            return float(observation.mean())
+    return float(trial.metrics.get_best_value(name))
+
+
+def _active_values(hyperparameters: Any) -> dict[str, Any]:
+    """The values in force: no stale ones of inactive branches, but those that none declares."""
+    declared = {hp.name for hp in hyperparameters.space}
+    return {
+        name: value
+        for name, value in hyperparameters.values.items()
+        if name not in declared or hyperparameters.is_active(name)
+    }
+
+
+def _proto_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return struct_pb2.Value(bool_value=value)
+    if isinstance(value, str):
+        return struct_pb2.Value(string_value=value)
+    return struct_pb2.Value(number_value=value)

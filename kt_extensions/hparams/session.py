@@ -1,0 +1,184 @@
+"""A trial while it runs: its attempts, their executions, and the callback that logs curves."""
+
+from __future__ import annotations
+
+import functools
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import keras
+
+from kt_extensions.hparams import experiment, layout
+from kt_extensions.hparams.events import EventFile
+from kt_extensions.hparams.record import Point, write_start
+
+_Method = TypeVar("_Method", bound=Callable[..., None])
+
+
+def tolerant(method: _Method) -> _Method:
+    """A full or lost disk costs log lines, with a warning, and not the search."""
+
+    @functools.wraps(method)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            method(*args, **kwargs)
+        except OSError as error:
+            warnings.warn(
+                f"The TensorBoard HParams log could not be written: {error}. The search goes on; "
+                "rows that are missing are written when it is resumed.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    return guarded  # type: ignore[return-value]
+
+
+class Attempt:
+    """One run of a trial, from its begin to the oracle's verdict.
+
+    Args:
+        trial: The trial; its values are read when training begins.
+        folder: The trial's folder, which may hold runs of earlier attempts.
+        group: The name of the trial's row.
+        objective: The search's objective.
+        columns: Is told each metric when it is first seen.
+    """
+
+    def __init__(
+        self, trial: Any, folder: str, group: str, objective: Any, columns: experiment.Columns
+    ) -> None:
+        self.trial = trial
+        self.group = group
+        self.objective = objective
+        self.columns = columns
+        self.began = time.time()
+        self.executions: dict[int, Execution] = {}
+        self._folder = folder
+        earlier = layout.runs_of(folder)
+        self._number = max(earlier, default=0) + 1
+        self._earlier = [run for runs in earlier.values() for run in runs]
+
+    def execution(self, index: int) -> Execution:
+        run = layout.run_path(self._folder, index, self._number)
+        return self.executions.setdefault(index, Execution(self, run))
+
+    def begun(self) -> list[Execution]:
+        """The executions that have a run; if nothing was trained, the first is given one now."""
+        if not any(execution.has_begun for execution in self.executions.values()):
+            self.execution(0).begin()
+        return [execution for execution in self.executions.values() if execution.has_begun]
+
+    def write_start(self, run: str) -> None:
+        """Writes a run's values and then deletes what earlier attempts left."""
+        self.columns.add(experiment.hyperparameter_columns(self.trial.hyperparameters))
+        write_start(run, self.group, self.began, self.trial.hyperparameters)
+        while self._earlier:
+            layout.remove(self._earlier.pop())
+
+    def close(self) -> None:
+        for execution in self.executions.values():
+            execution.close()
+
+
+class Execution:
+    """One training of a trial's model, and one run of TensorBoard's.
+
+    KerasTuner deep-copies callbacks: a copy of a callback reports to the same execution.
+    """
+
+    def __init__(self, attempt: Attempt, run: str) -> None:
+        self.run = run
+        self.has_begun = False
+        self.best: list[Point] = []
+        self._attempt = attempt
+        self._files: dict[str, EventFile] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self._last_step = -1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Execution:
+        return self
+
+    def begin(self) -> None:
+        if not self.has_begun:
+            self._attempt.write_start(self.run)
+            self.has_begun = True
+
+    def log_epoch(self, epoch: int, logs: Mapping[str, float], rate: float | None) -> None:
+        step = epoch if epoch > self._last_step else self._last_step + 1
+        self._last_step = step
+        self._remember_best(step, logs)
+        groups = _by_group(logs)
+        if rate is not None:
+            groups["train"].setdefault("learning_rate", rate)
+        for group, scalars in groups.items():
+            if scalars:
+                tagged = {experiment.EPOCH_TAG + name: value for name, value in scalars.items()}
+                self._file(group).add(step, tagged)
+        self._add_columns(groups)
+
+    def close(self) -> None:
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def _file(self, group: str) -> EventFile:
+        if group not in self._files:
+            self._files[group] = EventFile(f"{self.run}/{group}")
+        return self._files[group]
+
+    def _remember_best(self, step: int, logs: Mapping[str, float]) -> None:
+        """Kept here until the trial is known to be completed: a failed one has no objective."""
+        objective = self._attempt.objective
+        if not objective.has_value(logs):
+            return
+        value = float(objective.get_value(logs))
+        if self.best and not objective.better_than(value, self.best[-1][2]):
+            value = self.best[-1][2]
+        self.best.append((step, time.time(), value))
+
+    def _add_columns(self, groups: Mapping[str, Mapping[str, float]]) -> None:
+        names = [(group, name) for group, scalars in groups.items() for name in scalars]
+        if not self._seen.issuperset(names):
+            self._seen.update(names)
+            columns = [experiment.last_value_column(name, group) for group, name in names]
+            self._attempt.columns.add(metrics=columns)
+
+
+class CurveLogger(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes an execution's curves under Keras' own tags, on every backend.
+
+    Args:
+        execution: Where to write; nothing is opened before training begins.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        super().__init__()
+        self._execution = execution
+
+    @tolerant
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._execution.begin()
+
+    @tolerant
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._execution.log_epoch(epoch, logs or {}, _learning_rate(self.model))
+
+    @tolerant
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self._execution.close()
+
+
+def _by_group(logs: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+    for name, value in logs.items():
+        if name.startswith("val_"):
+            groups["validation"][name.removeprefix("val_")] = float(value)
+        else:
+            groups["train"][name] = float(value)
+    return groups
+
+
+def _learning_rate(model: Any) -> float | None:
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    return None if rate is None else float(keras.ops.convert_to_numpy(rate))
