@@ -176,8 +176,8 @@ class HParamsLogger:
         if not started:
             self.on_trial_end(trial)
             return
-        runs = [run for run in started if not layout.has_ended(run)]
-        self._write_end(trial, runs, [[] for _ in runs], seconds=None)
+        if runs := [run for run in started if not layout.has_ended(run)]:
+            self._write_end(trial, runs, [[] for _ in runs], seconds=None)
         for run in itertools.chain(*attempts.values()):
             layout.remove(run)
 

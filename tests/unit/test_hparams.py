@@ -1,0 +1,548 @@
+"""What `HParamsLogger` leaves on disk, read back with TensorBoard's own parsers."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.hparams import api_pb2, metadata
+from tensorboard.util import tensor_util
+
+from kt_extensions.hparams import HParamsLogger
+
+SUCCESS, FAILURE = api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE
+
+
+class Oracle(kt.Oracle):
+    """Proposes the values it is given, without Keras and without chance."""
+
+    def __init__(self, proposals: list[dict[str, Any]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.proposals = proposals
+        self.verbose = 0
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        number = int(trial_id)
+        if number >= len(self.proposals):
+            return {"status": "STOPPED"}
+        return {"status": "RUNNING", "values": dict(self.proposals[number])}
+
+
+def space() -> kt.HyperParameters:
+    hp = kt.HyperParameters()
+    hp.Int("units", 8, 64, step=8)
+    hp.Float("rate", 1e-4, 1e-1, sampling="log")
+    hp.Choice("kind", ["plain", "deep"])
+    with hp.conditional_scope("kind", ["deep"]):
+        hp.Int("depth", 2, 5)
+    hp.Boolean("bias")
+    hp.Choice("batch", [16, 32, 64])
+    hp.Choice("seed", list(range(20)))
+    hp.Fixed("outputs", 10)
+    return hp
+
+
+PLAIN = {
+    "units": 16,
+    "rate": 0.01,
+    "kind": "plain",
+    "bias": True,
+    "batch": 32,
+    "seed": 3,
+    "outputs": 10,
+}
+DEEP = {**PLAIN, "kind": "deep", "depth": 4, "tuner/epochs": 3}
+
+
+@pytest.fixture
+def oracle(tmp_path: Path) -> Oracle:
+    return make_oracle(tmp_path, [PLAIN, DEEP, PLAIN])
+
+
+def make_oracle(tmp_path: Path, proposals: list[dict[str, Any]], **kwargs: Any) -> Oracle:
+    kwargs = {"objective": kt.Objective("val_accuracy", "max"), **kwargs}
+    oracle = Oracle(proposals, hyperparameters=space(), **kwargs)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    return oracle
+
+
+def begin(oracle: Oracle, tmp_path: Path) -> HParamsLogger:
+    logger = HParamsLogger(tmp_path / "logs")
+    logger.on_search_begin(oracle, str(tmp_path / "digits"), "digits")
+    return logger
+
+
+def train(logger: HParamsLogger, trial: Any, scores: list[float], execution: int = 0) -> None:
+    """Goes through a training as Keras does, and through KerasTuner's deep copy before it."""
+    callback = copy.deepcopy(logger.callback(trial, execution))
+    callback.on_train_begin()
+    for epoch, score in enumerate(scores):
+        callback.on_epoch_end(epoch, {"loss": 1 - score, "accuracy": 0.5, "val_accuracy": score})
+    callback.on_train_end()
+
+
+def end(
+    oracle: Oracle,
+    logger: HParamsLogger | None,
+    trial: Any,
+    metrics: dict[str, float] | None = None,
+    step: int = 0,
+    status: str = "COMPLETED",
+) -> None:
+    if metrics:
+        oracle.update_trial(trial.trial_id, metrics, step=step)
+    trial.status = status
+    oracle.end_trial(trial)
+    if logger:
+        logger.on_trial_end(oracle.get_trial(trial.trial_id))
+
+
+Run = dict[str, Any]
+
+
+def read(log_dir: Path) -> dict[str, Run]:
+    """All runs below `log_dir` without the search's id: the scalars by tag, start and end."""
+    runs: dict[str, Run] = {}
+    for folder, _, names in sorted(os.walk(log_dir)):
+        for name in sorted(n for n in names if "tfevents" in n):
+            parts = Path(folder).relative_to(log_dir).parts
+            run = runs.setdefault("/".join(parts[:1] + parts[2:]), {})
+            for key, value in entries(os.path.join(folder, name)):
+                run.setdefault(key, []).append(value)
+    return runs
+
+
+def entries(path: str) -> Iterator[tuple[str, Any]]:
+    parsers = {
+        metadata.EXPERIMENT_TAG: metadata.parse_experiment_plugin_data,
+        metadata.SESSION_START_INFO_TAG: metadata.parse_session_start_info_plugin_data,
+        metadata.SESSION_END_INFO_TAG: metadata.parse_session_end_info_plugin_data,
+    }
+    for event in EventFileLoader(path).Load():
+        for value in event.summary.value:
+            if parser := parsers.get(value.tag):
+                name = value.tag.removeprefix("_hparams_/")
+                yield name, parser(value.metadata.plugin_data.content)
+            else:
+                number = tensor_util.make_ndarray(value.tensor).item()
+                yield value.tag, (event.step, round(number, 6))
+
+
+def experiment(log_dir: Path) -> Any:
+    summaries = [run["experiment"] for run in read(log_dir).values() if "experiment" in run]
+    assert len(summaries) == 1 and len(summaries[0]) == 1
+    return summaries[0][0]
+
+
+def values(run: Run) -> dict[str, Any]:
+    (start,) = run["session_start_info"]
+    return {name: getattr(v, v.WhichOneof("kind")) for name, v in start.hparams.items()}
+
+
+def status(run: Run) -> int:
+    (ended,) = run["session_end_info"]
+    return int(ended.status)
+
+
+def test_completed_trial_is_a_row_with_its_values_and_result(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    logger.on_trial_begin(trial)
+    train(logger, trial, [0.5, 0.9, 0.7])
+    end(oracle, logger, trial, {"val_accuracy": 0.9, "loss": 0.1}, step=1)
+
+    runs = read(tmp_path / "logs")
+    row = runs["digits/0000/execution0"]
+    assert values(row) == PLAIN
+    assert row["session_start_info"][0].group_name == "digits/0000"
+    assert status(row) == SUCCESS
+    assert row["objective/val_accuracy"] == [(0, 0.5), (1, 0.9), (2, 0.9)]
+    assert row["best/loss"] == [(1, 0.1)]
+    assert row["best_epoch"] == [(1, 1.0)]
+    assert row["duration_seconds"][0][1] >= 0
+    assert runs["digits/0000/execution0/train"] == {
+        "epoch_loss": [(0, 0.5), (1, 0.1), (2, 0.3)],
+        "epoch_accuracy": [(0, 0.5), (1, 0.5), (2, 0.5)],
+    }
+    assert runs["digits/0000/execution0/validation"] == {
+        "epoch_accuracy": [(0, 0.5), (1, 0.9), (2, 0.7)]
+    }
+
+
+def test_types_and_conditions_of_values(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    for _ in range(2):
+        trial = oracle.create_trial("tuner0")
+        end(oracle, logger, trial, {"val_accuracy": 0.9})
+    runs = read(tmp_path / "logs")
+    plain, deep = (values(runs[f"digits/000{n}/execution0"]) for n in range(2))
+    assert "depth" not in plain and deep["depth"] == 4.0
+    assert deep["tuner/epochs"] == 3.0
+    assert deep["bias"] is True and deep["kind"] == "deep"
+
+
+def test_columns_have_the_domains_of_the_space(oracle: Oracle, tmp_path: Path) -> None:
+    begin(oracle, tmp_path)
+    infos = {info.name: info for info in experiment(tmp_path / "logs").hparam_infos}
+    number, text, flag = (
+        api_pb2.DATA_TYPE_FLOAT64,
+        api_pb2.DATA_TYPE_STRING,
+        api_pb2.DATA_TYPE_BOOL,
+    )
+    types = {name: info.type for name, info in infos.items()}
+    assert types == {
+        "units": number,
+        "rate": number,
+        "kind": text,
+        "depth": number,
+        "bias": flag,
+        "batch": number,
+        "seed": number,
+        "outputs": number,
+    }
+    intervals = {
+        name: (info.domain_interval.min_value, info.domain_interval.max_value)
+        for name, info in infos.items()
+        if info.HasField("domain_interval")
+    }
+    assert intervals == {"units": (8, 64), "rate": (1e-4, 1e-1), "depth": (2, 5), "seed": (0, 19)}
+    choices = {
+        n: list(i.domain_discrete) for n, i in infos.items() if i.HasField("domain_discrete")
+    }
+    assert choices == {
+        "kind": ["plain", "deep"],
+        "bias": [True, False],
+        "batch": [16, 32, 64],
+        "outputs": [10],
+    }
+    differs = {name for name, info in infos.items() if info.differs}
+    assert differs == {"units", "rate", "kind", "bias", "batch", "seed"}
+
+
+def test_metric_columns_start_with_the_objective_and_its_direction(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.5])
+    end(oracle, logger, trial, {"val_accuracy": 0.5, "loss": 0.5})
+    columns = [
+        (m.name.group, m.name.tag, m.display_name)
+        for m in experiment(tmp_path / "logs").metric_infos
+    ]
+    assert columns == [
+        ("", "objective/val_accuracy", "val_accuracy (max)"),
+        ("", "best/loss", "loss at best"),
+        ("", "best_epoch", "best epoch"),
+        ("", "duration_seconds", "duration (s)"),
+        ("train", "epoch_loss", "loss (last)"),
+        ("train", "epoch_accuracy", "accuracy (last)"),
+        ("validation", "epoch_accuracy", "val_accuracy (last)"),
+    ]
+
+
+def test_executions_average_to_the_score(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.5, 0.6], execution=0)
+    train(logger, trial, [0.8, 0.7], execution=1)
+    end(oracle, logger, trial, {"val_accuracy": 0.7})
+    runs = read(tmp_path / "logs")
+    finals = [runs[f"digits/0000/execution{k}"]["objective/val_accuracy"][-1] for k in range(2)]
+    assert finals == [(1, 0.6), (1, 0.8)]
+    groups = {
+        run["session_start_info"][0].group_name for run in runs.values() if "best_epoch" in run
+    }
+    assert groups == {"digits/0000"}
+
+
+def test_score_from_elsewhere_replaces_the_curve(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.5, 0.6])
+    end(oracle, logger, trial, {"val_accuracy": 0.42})
+    row = read(tmp_path / "logs")["digits/0000/execution0"]
+    assert row["objective/val_accuracy"] == [(0, 0.42)]
+
+
+def test_failed_trial_has_a_status_and_no_objective(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    built = oracle.create_trial("tuner0")
+    train(logger, built, [0.99])
+    end(oracle, logger, built, status="FAILED")
+    unbuilt = oracle.create_trial("tuner0")
+    end(oracle, logger, unbuilt, status="FAILED")
+    runs = read(tmp_path / "logs")
+    for number in range(2):
+        row = runs[f"digits/000{number}/execution0"]
+        assert status(row) == FAILURE
+        assert not any(tag.startswith(("objective/", "best")) for tag in row)
+    assert values(runs["digits/0001/execution0"]) == DEEP
+
+
+def test_running_trial_has_no_end_and_no_objective(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    callback = logger.callback(oracle.create_trial("tuner0"), 0)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_accuracy": 0.9})
+    logger.on_search_end()
+    runs = read(tmp_path / "logs")
+    assert set(runs["digits/0000/execution0"]) == {"session_start_info"}
+    assert runs["digits/0000/execution0/validation"]["epoch_accuracy"] == [(0, 0.9)]
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")  # KerasTuner's own.
+def test_nan_is_left_out(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.5, float("nan"), 0.7])
+    end(oracle, logger, trial, {"val_accuracy": 0.7, "loss": float("nan")})
+    runs = read(tmp_path / "logs")
+    assert runs["digits/0000/execution0/validation"]["epoch_accuracy"] == [(0, 0.5), (2, 0.7)]
+    assert "best/loss" not in runs["digits/0000/execution0"]
+
+
+def test_infinite_score_is_left_out(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    end(oracle, logger, trial, {"val_accuracy": float("inf")})
+    assert "objective/val_accuracy" not in read(tmp_path / "logs")["digits/0000/execution0"]
+
+
+def test_retry_replaces_the_run(tmp_path: Path) -> None:
+    oracle = make_oracle(tmp_path, [PLAIN], max_retries_per_trial=1)
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.3], execution=0)
+    train(logger, trial, [0.3], execution=1)
+    end(oracle, logger, trial, status="INVALID")
+    assert "session_end_info" not in read(tmp_path / "logs")["digits/0000/execution0"]
+
+    trial = oracle.create_trial("tuner0")
+    train(logger, trial, [0.8])
+    end(oracle, logger, trial, {"val_accuracy": 0.8})
+    runs = read(tmp_path / "logs")
+    rows = [name for name, run in runs.items() if "session_start_info" in run]
+    assert rows == ["digits/0000/execution0-run2"]
+    assert runs[rows[0]]["objective/val_accuracy"] == [(0, 0.8)]
+
+
+def test_resumed_search_replaces_the_run_that_was_cut(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    logger.callback(trial, 0).on_train_begin()
+
+    resumed = begin(oracle, tmp_path)
+    train(resumed, trial, [0.8])
+    end(oracle, resumed, trial, {"val_accuracy": 0.8})
+    runs = read(tmp_path / "logs")
+    rows = [name for name, run in runs.items() if "session_start_info" in run]
+    assert rows == ["digits/0000/execution0-run2"]
+    assert len(os.listdir(tmp_path / "logs" / "digits")) == 1
+
+
+def test_resume_mends_rows_of_trials_that_had_ended(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    cut = oracle.create_trial("tuner0")
+    train(logger, cut, [0.8])
+    end(oracle, None, cut, {"val_accuracy": 0.8})
+    end(oracle, None, oracle.create_trial("tuner0"), {"val_accuracy": 0.7})
+
+    for _ in range(2):  # The second time there is nothing left to mend.
+        begin(oracle, tmp_path)
+        runs = read(tmp_path / "logs")
+        first, second = (runs[f"digits/000{n}/execution0"] for n in range(2))
+        assert status(first) == status(second) == SUCCESS
+        assert first["objective/val_accuracy"] == [(0, 0.8)]
+        assert second["objective/val_accuracy"] == [(0, 0.7)]
+
+
+def test_overwritten_search_leaves_nothing_behind(oracle: Oracle, tmp_path: Path) -> None:
+    end(oracle, begin(oracle, tmp_path), oracle.create_trial("tuner0"), {"val_accuracy": 0.5})
+    shutil.rmtree(tmp_path / "digits")
+    hp = kt.HyperParameters()
+    hp.Float("momentum", 0, 1)
+    other = Oracle([], objective=kt.Objective("val_loss", "min"), hyperparameters=hp)
+    other._set_project_dir(str(tmp_path), "digits")
+    begin(other, tmp_path)
+    summary = experiment(tmp_path / "logs")
+    assert len(read(tmp_path / "logs")) == 1  # The columns, and no trial.
+    assert [info.name for info in summary.hparam_infos] == ["momentum"]
+    assert summary.metric_infos[0].display_name == "val_loss (min)"
+
+
+def test_two_searches_of_one_name_stay_apart(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        oracle = make_oracle(tmp_path / place, [PLAIN])
+        logger = HParamsLogger(tmp_path / "logs")
+        logger.on_search_begin(oracle, str(tmp_path / place / "digits"), "digits")
+        trial = oracle.create_trial("tuner0")
+        end(oracle, logger, trial, {"val_accuracy": 0.5})
+    searches = os.listdir(tmp_path / "logs" / "digits")
+    assert len(searches) == 2
+    rows = {
+        start.group_name
+        for search in searches
+        for key, start in run_entries(tmp_path / "logs" / "digits" / search / "0000" / "execution0")
+        if key == "session_start_info"
+    }
+    assert len(rows) == 2 and "digits/0000" in rows
+
+
+def run_entries(folder: Path) -> Iterator[tuple[str, Any]]:
+    for path in sorted(folder.glob("*tfevents*")):
+        yield from entries(str(path))
+
+
+def test_columns_of_two_searches_are_united(oracle: Oracle, tmp_path: Path) -> None:
+    begin(oracle, tmp_path)
+    hp = kt.HyperParameters()
+    hp.Int("units", 4, 32)
+    hp.Choice("kind", ["wide", "deep"])
+    hp.Float("momentum", 0, 1)
+    other = Oracle([], objective=kt.Objective("val_loss", "min"), hyperparameters=hp)
+    logger = HParamsLogger(tmp_path / "logs")
+    other._set_project_dir(str(tmp_path), "letters")
+    logger.on_search_begin(other, str(tmp_path / "letters"), "letters")
+    summary = experiment(tmp_path / "logs")
+    infos = {info.name: info for info in summary.hparam_infos}
+    assert infos["units"].domain_interval.min_value == 4
+    assert infos["units"].domain_interval.max_value == 64
+    assert set(infos["kind"].domain_discrete) == {"plain", "deep", "wide"}
+    assert {name for name, info in infos.items() if info.differs} == {"units", "kind"}
+    tags = [metric.name.tag for metric in summary.metric_infos]
+    assert set(tags[:2]) == {"objective/val_accuracy", "objective/val_loss"}
+
+
+def test_one_name_with_two_types_is_text(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Choice("kind", ["a", "b"])
+    with hp.conditional_scope("kind", ["a"]):
+        hp.Int("size", 1, 5)
+    with hp.conditional_scope("kind", ["b"]):
+        hp.Choice("size", ["small", "large"])
+    oracle = Oracle([], objective="val_loss", hyperparameters=hp)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    begin(oracle, tmp_path)
+    infos = {info.name: info for info in experiment(tmp_path / "logs").hparam_infos}
+    assert infos["size"].type == api_pb2.DATA_TYPE_STRING
+    assert infos["size"].WhichOneof("domain") is None
+
+
+def test_values_first_met_while_building_are_in_the_row(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    callback = copy.deepcopy(logger.callback(trial, 0))
+    trial.hyperparameters.Int("late", 1, 9, default=5)
+    callback.on_train_begin()
+    assert values(read(tmp_path / "logs")["digits/0000/execution0"])["late"] == 5
+    assert "late" in {info.name for info in experiment(tmp_path / "logs").hparam_infos}
+
+
+def test_second_fit_of_an_execution_goes_on_counting(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    callback = logger.callback(oracle.create_trial("tuner0"), 0)
+    for _ in range(2):
+        callback.on_train_begin()
+        callback.on_epoch_end(0, {"loss": 1.0})
+        callback.on_epoch_end(1, {"loss": 0.5})
+        callback.on_train_end()
+    runs = read(tmp_path / "logs")
+    steps = [step for step, _ in runs["digits/0000/execution0/train"]["epoch_loss"]]
+    assert steps == [0, 1, 2, 3]
+    assert len(runs["digits/0000/execution0"]["session_start_info"]) == 1
+
+
+def test_several_objectives(tmp_path: Path) -> None:
+    objectives = [kt.Objective("val_loss", "min"), kt.Objective("val_accuracy", "max")]
+    oracle = make_oracle(tmp_path, [PLAIN], objective=objectives)
+    logger = begin(oracle, tmp_path)
+    trial = oracle.create_trial("tuner0")
+    callback = logger.callback(trial, 0)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_loss": 0.5, "val_accuracy": 0.75})
+    callback.on_train_end()
+    metrics = {"val_loss": 0.5, "val_accuracy": 0.75, "multi_objective": -0.25}
+    end(oracle, logger, trial, metrics)
+    row = read(tmp_path / "logs")["digits/0000/execution0"]
+    assert row["objective/multi_objective"] == [(0, -0.25)]
+    assert row["best/val_loss"] == [(0, 0.5)] and row["best/val_accuracy"] == [(0, 0.75)]
+
+
+def test_objective_left_out(tmp_path: Path) -> None:
+    oracle = make_oracle(tmp_path, [PLAIN], objective=None)
+    logger = begin(oracle, tmp_path)
+    end(oracle, logger, oracle.create_trial("tuner0"), {"default_objective": 3.5})
+    row = read(tmp_path / "logs")["digits/0000/execution0"]
+    assert row["objective/default_objective"] == [(0, 3.5)]
+
+
+def test_two_workers_share_a_search(oracle: Oracle, tmp_path: Path) -> None:
+    class Client:
+        """What a worker sees of the oracle: no table of trials."""
+
+        objective = oracle.objective
+        get_space = staticmethod(oracle.get_space)
+
+    workers = [HParamsLogger(tmp_path / "logs") for _ in range(2)]
+    for worker in workers:
+        worker.on_search_begin(Client(), str(tmp_path / "digits"), "digits")
+    for number, worker in enumerate(workers):
+        trial = oracle.create_trial(f"tuner{number}")
+        end(oracle, worker, trial, {"val_accuracy": 0.5, f"metric{number}": 1.0})
+    assert len(os.listdir(tmp_path / "logs" / "digits")) == 1
+    tags = {metric.name.tag for metric in experiment(tmp_path / "logs").metric_infos}
+    assert {"best/metric0", "best/metric1"} <= tags
+
+
+def test_callback_opens_nothing_before_training(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    before = sorted(os.walk(tmp_path / "logs"))
+    copy.deepcopy(logger.callback(oracle.create_trial("tuner0"), 0))
+    assert sorted(os.walk(tmp_path / "logs")) == before
+
+
+def test_lost_disk_warns_and_the_search_goes_on(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    shutil.rmtree(tmp_path / "logs")
+    (tmp_path / "logs").touch()
+    trial = oracle.create_trial("tuner0")
+    with pytest.warns(RuntimeWarning, match="The search goes on"):
+        train(logger, trial, [0.5])
+    with pytest.warns(RuntimeWarning, match="The search goes on"):
+        end(oracle, logger, trial, {"val_accuracy": 0.5})
+
+
+def test_remote_folder_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"local folder.*gs://bucket/logs"):
+        HParamsLogger("gs://bucket/logs")
+
+
+def test_order_of_calls_is_explained() -> None:
+    trial = kt.engine.trial.Trial(space(), trial_id="0")
+    with pytest.raises(RuntimeError, match="on_search_begin"):
+        HParamsLogger("logs").callback(trial, 0)
+
+
+def test_odd_project_names_stay_below_the_log_folder(tmp_path: Path) -> None:
+    oracle = make_oracle(tmp_path, [])
+    logger = HParamsLogger(tmp_path / "logs")
+    logger.on_search_begin(oracle, str(tmp_path / "digits"), "../up and/away")
+    assert set(os.listdir(tmp_path)) == {"digits", "logs"}
+
+
+def test_logger_survives_pickling_before_the_search(tmp_path: Path) -> None:
+    logger = pickle.loads(pickle.dumps(HParamsLogger(tmp_path / "logs")))
+    oracle = make_oracle(tmp_path, [PLAIN])
+    logger.on_search_begin(oracle, str(tmp_path / "digits"), "digits")
+    assert experiment(tmp_path / "logs").metric_infos
