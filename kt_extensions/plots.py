@@ -1,0 +1,276 @@
+"""Figures of a search, drawn with matplotlib (extra `plots`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import json
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras_tuner
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, distinct for every kind of colour vision and in grey print:
+# https://jfly.uni-koeln.de/color/
+_TRIAL, _INCUMBENT, _FAILED = "#56B4E9", "#0072B2", "#D55E00"
+_TEXT, _LINE, _GRID = "#333333", "#999999", "#E5E5E5"
+_LOG_RATIO = 100.0
+
+
+def plot_history(
+    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str],
+    *,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draws the trials' scores in the order they were started, and the best score so far.
+
+    Failed trials are marked on the edge where bad scores lie. The axis is logarithmic when all
+    scores are positive and the largest is over 100 times the smallest.
+
+    Args:
+        source: A tuner, or the project folder (`directory/project_name`) of any KerasTuner search,
+            running or finished.
+        ax: Where to draw. By default a new figure of 7 by 4 inches, which is not registered with
+            pyplot and needs no display.
+
+    Returns:
+        The figure; save it with `figure.savefig("history.png", dpi=200)`.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        FileNotFoundError: If the folder holds no trials.
+
+    Example:
+        >>> figure = plot_history("results/digits")  # doctest: +SKIP
+        >>> figure.savefig("history.png")  # doctest: +SKIP
+    """
+    axes = _new_axes() if ax is None else ax
+    history = _history(source)
+    scored = [(trial.number, trial.score) for trial in history.trials if trial.score is not None]
+    if scored:
+        _draw_scores(axes, history, scored)
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "no completed trial", transform=axes.transAxes, ha="center")
+    _draw_failed(axes, history)
+    _label(axes, history)
+    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
+    return figure
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    number: int
+    score: float | None
+    failed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _History:
+    title: str
+    objective: str
+    direction: str
+    trials: list[_Trial]
+
+    def is_better(self, score: float, other: float) -> bool:
+        return score > other if self.direction == "max" else score < other
+
+
+def _history(source: Any) -> _History:
+    if isinstance(source, (str, os.PathLike)):
+        return _read_project(os.fspath(source))
+    if not hasattr(source, "oracle"):
+        raise TypeError(
+            "Expected source to be a tuner or the path of a project folder. "
+            f"Received: source={source!r} of type {type(source).__name__}."
+        )
+    objective = source.oracle.objective
+    trials = [_trial(i, t.status, t.score) for i, t in enumerate(source.oracle.trials.values(), 1)]
+    return _History(source.project_name, objective.name, objective.direction, trials)
+
+
+def _trial(number: int, status: str, score: float | None) -> _Trial:
+    completed = status == "COMPLETED" and score is not None and math.isfinite(score)
+    failed = status in ("FAILED", "INVALID") or (status == "COMPLETED" and not completed)
+    return _Trial(number, score if completed else None, failed)
+
+
+def _read_project(folder: str) -> _History:
+    paths = glob.glob(os.path.join(glob.escape(folder), "trial_*", "trial.json"))
+    states = [state for state in map(_read_trial, sorted(paths)) if state]
+    if not states:
+        raise FileNotFoundError(
+            "Expected a project folder with files trial_*/trial.json, which KerasTuner writes to "
+            f"directory/project_name. Received: {folder!r}."
+        )
+    states.sort(key=lambda state: _natural(state["trial_id"]))
+    objective, direction = _objective(states)
+    trials = [_trial(i, s["status"], s["score"]) for i, s in enumerate(states, 1)]
+    return _History(os.path.basename(os.path.abspath(folder)), objective, direction, trials)
+
+
+def _read_trial(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            state: dict[str, Any] = json.load(file)
+        return {key: state[key] for key in ("trial_id", "status", "score", "metrics")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        warnings.warn(f"Skipped the damaged trial file {path}: {error!r}.", stacklevel=2)
+        return None
+
+
+def _natural(trial_id: str) -> list[tuple[int, str]]:
+    """Orders 9 before 10, as the ids get longer when a search is extended."""
+    return [(int(part or -1), text) for text, part in re.findall(r"(\D*)(\d*)", str(trial_id))]
+
+
+def _objective(states: Iterable[dict[str, Any]]) -> tuple[str, str]:
+    """The metric whose best value is the score in every trial; a project does not name it."""
+    candidates: dict[str, str] | None = None
+    for state in states:
+        if state["status"] == "COMPLETED" and state["score"] is not None:
+            matching = _matching_metrics(state)
+            candidates = {
+                name: direction
+                for name, direction in matching.items()
+                if candidates is None or name in candidates
+            }
+    if not candidates:
+        warnings.warn(
+            "No metric has the trials' scores, so lower scores are taken for better ones. "
+            "Give the tuner instead of its folder to have the objective's direction.",
+            stacklevel=2,
+        )
+        return "score", "min"
+    name = next((name for name in candidates if name.startswith("val_")), next(iter(candidates)))
+    return name, candidates[name]
+
+
+def _matching_metrics(state: dict[str, Any]) -> dict[str, str]:
+    metrics: dict[str, Any] = state["metrics"]["metrics"]
+    return {
+        name: history["direction"]
+        for name, history in metrics.items()
+        if _best_value(history) == state["score"]
+    }
+
+
+def _best_value(history: dict[str, Any]) -> float | None:
+    means = [_mean(observation["value"]) for observation in history["observations"]]
+    finite = [mean for mean in means if math.isfinite(mean)]
+    if not finite:
+        return None
+    return max(finite) if history["direction"] == "max" else min(finite)
+
+
+def _mean(values: list[float]) -> float:
+    import numpy as np  # KerasTuner averages executions with it: the last bit has to agree.
+
+    return float(np.mean(values))
+
+
+def _new_axes() -> Axes:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Figures need matplotlib, which is not installed. "
+            'Install it with: pip install "kt-extensions[plots]"'
+        ) from error
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes: Axes = figure.add_subplot()
+    return axes
+
+
+def _draw_scores(axes: Axes, history: _History, scored: list[tuple[int, float]]) -> None:
+    numbers, scores = zip(*scored, strict=True)
+    if min(scores) > 0 and max(scores) > _LOG_RATIO * min(scores):
+        axes.set_yscale("log")
+    size = min(36.0, max(14.0, 2400 / len(history.trials)))
+    dot: dict[str, Any] = {"s": size, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
+    axes.scatter(numbers, scores, color=_TRIAL, label="trial", **dot)
+    steps = _incumbents(history, scored)
+    axes.scatter(*zip(*steps, strict=True), color=_INCUMBENT, **dot)
+    line = [*steps, (len(history.trials), steps[-1][1])]
+    axes.step(*zip(*line, strict=True), where="post", color=_INCUMBENT, lw=1.8, label="best so far")
+    axes.margins(y=0.14)
+    _annotate_best(axes, history, *steps[-1])
+
+
+def _incumbents(history: _History, scored: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    steps: list[tuple[int, float]] = []
+    for number, score in scored:
+        if not steps or history.is_better(score, steps[-1][1]):
+            steps.append((number, score))
+    return steps
+
+
+def _annotate_best(axes: Axes, history: _History, number: int, score: float) -> None:
+    upwards = history.direction == "max"
+    on_the_right = number > 0.6 * len(history.trials)
+    axes.scatter([number], [score], s=80, color=_INCUMBENT, edgecolors="white", zorder=4)
+    axes.annotate(
+        f"{score:.5g} in trial {number}",
+        (number, score),
+        xytext=(0, 9 if upwards else -9),
+        textcoords="offset points",
+        ha="right" if on_the_right else "left",
+        va="bottom" if upwards else "top",
+        color=_INCUMBENT,
+        fontweight="bold",
+    )
+
+
+def _draw_failed(axes: Axes, history: _History) -> None:
+    numbers = [trial.number for trial in history.trials if trial.failed]
+    if not numbers:
+        return
+    edge = 0.0 if history.direction == "max" else 1.0
+    axes.scatter(
+        numbers,
+        [edge] * len(numbers),
+        transform=axes.get_xaxis_transform(),
+        marker="x",
+        s=40,
+        color=_FAILED,
+        clip_on=False,
+        zorder=3,
+        label="failed",
+    )
+
+
+def _label(axes: Axes, history: _History) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    better = "higher" if history.direction == "max" else "lower"
+    axes.set_xlabel("trial", color=_TEXT)
+    axes.set_ylabel(f"{history.objective} ({better} is better)", color=_TEXT)
+    axes.set_title(history.title, loc="left", color=_TEXT, fontweight="bold", pad=10)
+    count = len(history.trials)
+    space = max(0.6, 0.015 * count)
+    axes.set_xlim(1 - space, count + space)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    axes.grid(axis="y", color=_GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_LINE)
+    axes.tick_params(which="both", color=_LINE, labelcolor=_TEXT)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.01, 1),
+            ncols=3,
+            frameon=False,
+            labelcolor=_TEXT,
+            handletextpad=0.4,
+            columnspacing=1.4,
+        )
