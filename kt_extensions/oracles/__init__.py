@@ -1,0 +1,29 @@
+"""The oracles users name: search algorithms for any KerasTuner tuner."""
+
+from kt_extensions.oracles.sampler_oracle import SamplerOracle
+from kt_extensions.samplers import TPE
+
+
+class TPEOracle(SamplerOracle):
+    """Tree-structured Parzen Estimator: models where good trials are, and tries there.
+
+    For spaces with categories and conditions and for any number of trials. See
+    `kt_extensions.samplers.TPE` for the algorithm, its settings and its sources.
+
+    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.TPE()`.
+
+    Example:
+
+    ```python
+    import keras_tuner as kt
+    from kt_extensions.oracles import TPEOracle
+
+    tuner = kt.Tuner(oracle=TPEOracle("val_accuracy", max_trials=50), hypermodel=build_model)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    ```
+    """
+
+    default_sampler = TPE
+
+
+__all__ = ["SamplerOracle", "TPEOracle"]

@@ -1,0 +1,97 @@
+"""What a search has done so far: events, each logged and then applied to the trial table.
+
+A search that is resumed applies the events of the log, and so comes to the very state in which it
+was stopped.
+"""
+
+from __future__ import annotations
+
+import bisect
+import copy
+import math
+import os
+from typing import Any
+
+import keras_tuner as kt
+
+from kt_extensions.history import TrialTable
+from kt_extensions.space import SearchSpace
+from kt_extensions.store import Event, TrialLog
+
+FORMAT = 1
+"""Of the log; raised when older programs could not read what newer ones write."""
+
+
+class SearchRecord:
+    """The events of a search and what follows from them.
+
+    The events are dictionaries with these keys besides `"event"`:
+
+    - `search`: `format`, `objective`, its `direction`, `seed`. The first event.
+    - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
+    - `known`: `values` and `y` of a trial of an earlier search; `y` is `None` if it failed.
+    - `start`: `trial`, `values`, the `proposal` of the sampler, and what was `enqueued` for it.
+    - `end`: `trial`, `status`, `score`, `best_step`, `metrics`, `message`, `pruned`, `fidelity`,
+      and the `values`, which may have grown. The status `"INVALID"` means that it runs again.
+
+    Args:
+        folder: The project folder.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.log = TrialLog(folder)
+        self.space_config: list[dict[str, Any]] = []
+        self.ranking: list[tuple[float, int, str]] = []
+        """Completed trials, the best first: score to be minimized, place in the log, name."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space as far as it is known."""
+        return self.table.space
+
+    def write(self, *events: Event) -> None:
+        """Logs events, then applies them."""
+        self.log.append(*events)
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Brings the table and the ranking up to an event."""
+        match event["event"]:
+            case "search":
+                self.sign = 1.0 if event["direction"] == "min" else -1.0
+                self.table = TrialTable(SearchSpace([]), event["seed"])
+            case "space":
+                self._grow(event["hyperparameters"])
+            case "known":
+                y = math.inf if event["y"] is None else event["y"]
+                self.table.add_known(self.space.encode(event["values"]), y)
+            case "start":
+                x = self.space.encode(event["values"])
+                self.table.start(event["trial"], x, event["proposal"])
+            case "end":
+                self._end(event)
+
+    def _grow(self, added: list[dict[str, Any]]) -> None:
+        self.space_config += added
+        everything = hyperparameters_from(self.space_config)
+        self.table.widen(SearchSpace.from_hyperparameters(everything.space))
+
+    def _end(self, event: Event) -> None:
+        if event["status"] == "INVALID":
+            return
+        completed = event["status"] == "COMPLETED"
+        y = self.sign * event["score"] if completed else math.inf
+        x = self.space.encode(event["values"])
+        self.table.finish(event["trial"], x, y, event["fidelity"], event["pruned"])
+        if completed:
+            bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
+
+
+def hyperparameters_from(config: list[dict[str, Any]]) -> kt.HyperParameters:
+    """Returns hyperparameters from the configurations of a `space` event, with their defaults."""
+    # A copy: KerasTuner replaces the conditions in what it reads.
+    declared = kt.HyperParameters.from_config({"space": copy.deepcopy(config), "values": {}})
+    hyperparameters = kt.HyperParameters()
+    hyperparameters.merge(declared)
+    return hyperparameters

@@ -1,0 +1,85 @@
+"""Learning from the trials of earlier searches."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections import Counter
+from typing import Any
+
+from kt_extensions import store
+from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Value
+
+
+class _LeftOut(Exception):
+    """Why a trial cannot be learnt from."""
+
+
+def known_trials(
+    folder: str | os.PathLike[str], space: SearchSpace, objective: Any
+) -> list[tuple[dict[str, Value], float]]:
+    """Reads the finished trials of a KerasTuner project, mapped into a search space.
+
+    Values move to the nearest one that the space has. Trials that do not fit (a value out of its
+    range, another objective) are left out, with a warning that counts the reasons.
+
+    Args:
+        folder: The project folder, `directory/project_name`.
+        space: The search space to map into.
+        objective: The `keras_tuner.Objective` of the search.
+
+    Returns:
+        For each trial its values and its score, to be minimized; +inf if it failed.
+
+    Raises:
+        FileNotFoundError: If there is no project in the folder.
+    """
+    known = []
+    reasons: Counter[str] = Counter()
+    for state in store.read_trials(folder):
+        try:
+            known.append(_mapped(state, space, objective))
+        except _LeftOut as reason:
+            reasons[str(reason)] += 1
+    if reasons:
+        told = "; ".join(f"{n} x {reason}" for reason, n in reasons.most_common())
+        warnings.warn(
+            f"warm_start: left out {reasons.total()} of {reasons.total() + len(known)} trials "
+            f"of {os.fspath(folder)!r}: {told}.",
+            stacklevel=2,
+        )
+    return known
+
+
+def _mapped(
+    state: dict[str, Any], space: SearchSpace, objective: Any
+) -> tuple[dict[str, Value], float]:
+    y = _score(state, objective)
+    try:
+        x = space.encode(state["hyperparameters"]["values"])
+    except ValueError as error:
+        raise _LeftOut(str(error)) from None
+    given = {
+        dimension.name: dimension.domain.value(coordinate)
+        for dimension, coordinate in zip(space.dimensions, x.tolist(), strict=True)
+        if not math.isnan(coordinate)
+    }
+    if not given:
+        raise _LeftOut("no hyperparameter of this search")
+    return given, y
+
+
+def _score(state: dict[str, Any], objective: Any) -> float:
+    """Returns the score to be minimized."""
+    if state["status"] == "FAILED":
+        return math.inf
+    if state["status"] != "COMPLETED" or state["score"] is None:
+        raise _LeftOut(f"status {state['status']}")
+    recorded = state["metrics"]["metrics"].get(objective.name)
+    if recorded is None or recorded["direction"] != objective.direction:
+        raise _LeftOut(f"no objective {objective.name!r} ({objective.direction})")
+    if not math.isfinite(state["score"]):
+        return math.inf
+    return float(state["score"] if objective.direction == "min" else -state["score"])
