@@ -31,8 +31,9 @@ def plot_history(
 ) -> Figure:
     """Draws the trials' scores in the order they were started, and the best score so far.
 
-    Failed trials are marked on the edge where bad scores lie. The axis is logarithmic when all
-    scores are positive and the largest is over 100 times the smallest.
+    Trials are counted from 0, like KerasTuner's ids. Failed ones are marked on the edge where bad
+    scores lie. The axis is logarithmic when all scores are positive and the largest is over 100
+    times the smallest.
 
     Args:
         source: A tuner, or the project folder (`directory/project_name`) of any KerasTuner search,
@@ -68,6 +69,7 @@ def plot_history(
 @dataclasses.dataclass(frozen=True)
 class _Trial:
     number: int
+    trial_id: str
     score: float | None
     failed: bool
 
@@ -92,14 +94,15 @@ def _history(source: Any) -> _History:
             f"Received: source={source!r} of type {type(source).__name__}."
         )
     objective = source.oracle.objective
-    trials = [_trial(i, t.status, t.score) for i, t in enumerate(source.oracle.trials.values(), 1)]
+    records = enumerate(source.oracle.trials.values())
+    trials = [_trial(i, t.trial_id, t.status, t.score) for i, t in records]
     return _History(source.project_name, objective.name, objective.direction, trials)
 
 
-def _trial(number: int, status: str, score: float | None) -> _Trial:
+def _trial(number: int, trial_id: str, status: str, score: float | None) -> _Trial:
     completed = status == "COMPLETED" and score is not None and math.isfinite(score)
     failed = status in ("FAILED", "INVALID") or (status == "COMPLETED" and not completed)
-    return _Trial(number, score if completed else None, failed)
+    return _Trial(number, trial_id, score if completed else None, failed)
 
 
 def _read_project(folder: str) -> _History:
@@ -112,7 +115,8 @@ def _read_project(folder: str) -> _History:
         )
     states.sort(key=lambda state: _natural(state["trial_id"]))
     objective, direction = _objective(states)
-    trials = [_trial(i, s["status"], s["score"]) for i, s in enumerate(states, 1)]
+    records = enumerate(states)
+    trials = [_trial(i, s["trial_id"], s["status"], s["score"]) for i, s in records]
     return _History(os.path.basename(os.path.abspath(folder)), objective, direction, trials)
 
 
@@ -200,7 +204,7 @@ def _draw_scores(axes: Axes, history: _History, scored: list[tuple[int, float]])
     axes.scatter(numbers, scores, color=_TRIAL, label="trial", **dot)
     steps = _incumbents(history, scored)
     axes.scatter(*zip(*steps, strict=True), color=_INCUMBENT, **dot)
-    line = [*steps, (len(history.trials), steps[-1][1])]
+    line = [*steps, (len(history.trials) - 1, steps[-1][1])]
     axes.step(*zip(*line, strict=True), where="post", color=_INCUMBENT, lw=1.8, label="best so far")
     axes.margins(y=0.14)
     _annotate_best(axes, history, *steps[-1])
@@ -219,7 +223,7 @@ def _annotate_best(axes: Axes, history: _History, number: int, score: float) -> 
     on_the_right = number > 0.6 * len(history.trials)
     axes.scatter([number], [score], s=80, color=_INCUMBENT, edgecolors="white", zorder=4)
     axes.annotate(
-        f"{score:.5g} in trial {number}",
+        f"{score:.5g} in trial {history.trials[number].trial_id}",
         (number, score),
         xytext=(0, 9 if upwards else -9),
         textcoords="offset points",
@@ -257,7 +261,7 @@ def _label(axes: Axes, history: _History) -> None:
     axes.set_title(history.title, loc="left", color=_TEXT, fontweight="bold", pad=10)
     count = len(history.trials)
     space = max(0.6, 0.015 * count)
-    axes.set_xlim(1 - space, count + space)
+    axes.set_xlim(-space, count - 1 + space)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.grid(axis="y", color=_GRID, lw=0.8)
     axes.set_axisbelow(True)

@@ -3,6 +3,6 @@
 See `docs/hparams.md` for what the columns hold and for TensorBoard's own rules that shaped this.
 """
 
-from kt_extensions.hparams.logger import HParamsLogger
+from kt_extensions.hparams._logger import HParamsLogger
 
 __all__ = ["HParamsLogger"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from kt_extensions.hparams import layout
-from kt_extensions.hparams.events import hparams_event, write_atomically, write_events
+from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._events import hparams_event, write_atomically, write_events
 
 OBJECTIVE_TAG = "objective/"
 BEST_TAG = "best/"
@@ -106,8 +106,10 @@ class Columns:
 
 
 def _declared_column(hp: Any) -> Any:
-    """`differs`, which puts a column first and into the parallel view, is for tuned unconditional ones
-    only: that view drops every trial that has a blank on one of its axes.
+    """The column of one of KerasTuner's hyperparameters.
+
+    `differs` brings a column to the front and into the parallel view. It is kept to tuned
+    unconditional ones, as that view drops every trial that has a blank on one of its axes.
     """
     if hasattr(hp, "min_value"):
         differs = not hp.conditions and hp.min_value < hp.max_value

@@ -11,8 +11,8 @@ from typing import Any
 from google.protobuf import struct_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-from kt_extensions.hparams import experiment
-from kt_extensions.hparams.events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
+from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""

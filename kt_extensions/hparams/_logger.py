@@ -9,9 +9,10 @@ from typing import Any
 
 import keras
 
-from kt_extensions.hparams import experiment, layout
-from kt_extensions.hparams.record import Ending, Point
-from kt_extensions.hparams.session import Attempt, CurveLogger, tolerant
+from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._record import Ending, Point
+from kt_extensions.hparams._session import Attempt, CurveLogger, tolerant
 
 _FINISHED = ("COMPLETED", "FAILED")
 

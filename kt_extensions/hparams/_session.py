@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import keras
 
-from kt_extensions.hparams import experiment, layout
-from kt_extensions.hparams.events import EventFile
-from kt_extensions.hparams.record import Point, write_start
+from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._events import EventFile
+from kt_extensions.hparams._record import Point, write_start
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 

@@ -17,7 +17,7 @@ import time
 import uuid
 from typing import Any
 
-from kt_extensions.hparams.events import ENDED_SUFFIX, write_atomically
+from kt_extensions.hparams._events import ENDED_SUFFIX, write_atomically
 
 _ID_FILE = "hparams_search_id"
 _MARKER = "search.json"

@@ -1,0 +1,262 @@
+"""What a person sees of a search while it runs."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import rich.console
+import rich.live
+import rich.progress_bar
+import rich.table
+import rich.text
+
+_FINISHED = ("COMPLETED", "FAILED")
+_STYLES = {"COMPLETED": "green", "FAILED": "red", "INVALID": "yellow"}
+_LONGEST_MESSAGE = 100  # Characters of an error.
+_WORDS = {"COMPLETED": "completed", "FAILED": "failed", "INVALID": "to be retried"}
+
+_Method = TypeVar("_Method", bound=Callable[..., None])
+
+
+def _harmless(method: _Method) -> _Method:
+    """A display that fails says so once and stops; the search goes on."""
+
+    @functools.wraps(method)
+    def guarded(self: SearchProgress, *args: Any, **kwargs: Any) -> None:
+        if self._broken:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:
+            self._broken = True
+            with contextlib.suppress(Exception):
+                self._stop()
+            warnings.warn(
+                f"The progress display failed and is off from here on: {error!r}. "
+                "The search goes on.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    return guarded  # type: ignore[return-value]
+
+
+class SearchProgress:
+    """Shows a search: a live view on a terminal, one plain line for each finished trial elsewhere.
+
+    The live view has the trial that is running with its values and epoch, the best one so far, the
+    time left and the number of failures. Finished trials stay above it as lines. Each call costs
+    the same whatever the number of trials.
+
+    Args:
+        oracle: The search's `keras_tuner.Oracle`, or a worker's client of it.
+        max_trials: How many trials the search may have, or None if it has no such limit; then
+            there is no time left either.
+        console: Where to print. By default standard output.
+
+    Example:
+        >>> progress = SearchProgress(tuner.oracle, max_trials=20)  # doctest: +SKIP
+        >>> progress.on_search_begin()  # doctest: +SKIP
+
+    Source:
+        rich, https://rich.readthedocs.io/en/stable/live.html.
+    """
+
+    def __init__(
+        self,
+        oracle: Any,
+        max_trials: int | None,
+        *,
+        console: rich.console.Console | None = None,
+    ) -> None:
+        self._oracle = oracle
+        self._max_trials = max_trials
+        self._console = console or rich.console.Console()
+        self._live: rich.live.Live | None = None
+        self._broken = False
+        self._objective = oracle.objective
+        self._reset()
+
+    @_harmless
+    def on_search_begin(self) -> None:
+        """Counts what an earlier run of the search has finished and opens the live view."""
+        self._reset()
+        for trial in list(getattr(self._oracle, "trials", {}).values()):
+            self._number(trial)
+            if trial.status in _FINISHED:
+                self._count(trial)
+        self._finished_before = self._finished
+        if self._console.is_terminal:
+            self._live = rich.live.Live(
+                get_renderable=self._view, console=self._console, transient=True
+            )
+            self._live.start()
+            # Gives the cursor back if the program ends without `on_search_end`.
+            atexit.register(self._live.stop)
+
+    @_harmless
+    def on_trial_begin(self, trial: Any) -> None:
+        """Shows a trial as running.
+
+        Args:
+            trial: The trial that is about to run, for the first time or again.
+        """
+        self._number(trial)
+        self._trial_began = time.monotonic()
+        self._running = f"trial {trial.trial_id}  {_values(trial)}"
+
+    @_harmless
+    def on_epoch_end(self, trial: Any, epoch: int, logs: Mapping[str, float] | None) -> None:
+        """Shows how far the running trial is.
+
+        Args:
+            trial: The running trial.
+            epoch: The epoch that ended, counted from 0.
+            logs: Keras' metrics of the epoch.
+        """
+        state = f"epoch {epoch + 1}"
+        if logs and self._objective.has_value(logs):
+            state += f", {self._score(self._objective.get_value(logs))}"
+        self._running = f"trial {trial.trial_id}  {state}  {_values(trial)}"
+
+    @_harmless
+    def on_trial_end(self, trial: Any) -> None:
+        """Prints the finished trial's line.
+
+        Args:
+            trial: The oracle's own record of the trial, after the oracle has ended it.
+        """
+        now = time.monotonic()
+        if trial.status in _FINISHED:
+            self._count(trial)
+            self._estimate(now)
+        self._running = ""
+        self._console.print(self._line(trial, now), soft_wrap=True)
+
+    @_harmless
+    def on_search_end(self, reason: str | None) -> None:
+        """Closes the live view and prints the summary. Call it also when the search is interrupted.
+
+        Args:
+            reason: Why the search ended, in a few words such as "time is up", or None.
+        """
+        self._stop()
+        self._console.print(self._summary(reason), soft_wrap=True)
+
+    def _reset(self) -> None:
+        self._began = self._trial_began = time.monotonic()
+        self._ends_at: float | None = None
+        self._numbers: dict[str, int] = {}
+        self._finished = self._finished_before = self._failed = 0
+        self._best: Any = None
+        self._running = ""
+
+    def _number(self, trial: Any) -> int:
+        return self._numbers.setdefault(trial.trial_id, len(self._numbers) + 1)
+
+    def _count(self, trial: Any) -> None:
+        self._finished += 1
+        if trial.status == "FAILED":
+            self._failed += 1
+        elif trial.score is not None and math.isfinite(trial.score) and self._is_best(trial):
+            self._best = trial
+
+    def _is_best(self, trial: Any) -> bool:
+        best = self._best
+        return best is None or bool(self._objective.better_than(trial.score, best.score))
+
+    def _estimate(self, now: float) -> None:
+        """Trials of earlier runs count as done, but not in the pace of this one."""
+        if self._max_trials is not None:
+            pace = (now - self._began) / (self._finished - self._finished_before)
+            self._ends_at = now + pace * max(0, self._max_trials - self._finished)
+
+    def _line(self, trial: Any, now: float) -> rich.text.Text:
+        of = "" if self._max_trials is None else f"/{self._max_trials}"
+        line = rich.text.Text(f"[{self._number(trial)}{of}] trial {trial.trial_id} ")
+        line.append(_WORDS.get(trial.status, trial.status), _STYLES.get(trial.status, ""))
+        facts = [self._result(trial), self._best_so_far(), f"{now - self._trial_began:.1f} s"]
+        if self._ends_at is not None:
+            facts.append(f"{_duration(self._ends_at - now)} left")
+        return line.append(": " + ", ".join(fact for fact in facts if fact))
+
+    def _result(self, trial: Any) -> str:
+        if trial.status == "COMPLETED":
+            return "" if trial.score is None else self._score(trial.score)
+        lines = (trial.message or "").strip().splitlines()
+        return lines[-1][:_LONGEST_MESSAGE] if lines else ""
+
+    def _best_so_far(self) -> str:
+        if self._best is None:
+            return ""
+        return f"best {self._best.score:.5g} in trial {self._best.trial_id}"
+
+    def _score(self, value: float) -> str:
+        return f"{self._objective.name} {float(value):.5g}"
+
+    def _summary(self, reason: str | None) -> rich.text.Text:
+        why = f" ({reason})" if reason else ""
+        completed = self._finished - self._failed
+        counts = f"{completed} completed, {self._failed} failed"
+        took = _duration(time.monotonic() - self._began)
+        best = "no trial completed"
+        if self._best is not None:
+            best = f"best {self._score(self._best.score)} in trial {self._best.trial_id}"
+        return rich.text.Text(f"Search ended{why}: {counts}, {took}; {best}.")
+
+    def _view(self) -> rich.table.Table:
+        """Runs in rich's thread, so it only puts together what the search's thread has made."""
+        grid = rich.table.Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(no_wrap=True, style="bold", min_width=len("running"))
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        grid.add_row("search", self._overview())
+        if self._running:
+            grid.add_row("running", rich.text.Text(self._running))
+        if self._best is not None:
+            best = f"trial {self._best.trial_id}  {self._score(self._best.score)}"
+            best += f" ({self._objective.direction})  {_values(self._best)}"
+            grid.add_row("best", rich.text.Text(best, "green"))
+        return grid
+
+    def _overview(self) -> rich.table.Table:
+        now = time.monotonic()
+        total = "" if self._max_trials is None else f" of {self._max_trials}"
+        facts = [f"{self._finished}{total} trials", f"{_duration(now - self._began)} elapsed"]
+        if self._ends_at is not None:
+            facts.append(f"{_duration(self._ends_at - now)} left")
+        text = rich.text.Text("  ".join(facts))
+        if self._failed:
+            text.append(f"  {self._failed} failed", "red")
+        grid = rich.table.Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True)
+        grid.add_row(rich.progress_bar.ProgressBar(self._max_trials, self._finished), text)
+        return grid
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            atexit.unregister(self._live.stop)
+            self._live.stop()
+            self._live = None
+
+
+def _values(trial: Any) -> str:
+    values = trial.hyperparameters.values.items()
+    return "  ".join(f"{name}={_format(value)}" for name, value in list(values))
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
