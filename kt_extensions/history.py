@@ -46,6 +46,7 @@ class History:
     seed: int = 0
 
     def __len__(self) -> int:
+        """Number of trials, `n`."""
         return len(self.y)
 
     @property
@@ -82,6 +83,7 @@ class TrialTable:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
+        """Makes an empty table."""
         self.space = space
         self.seed = seed
         self._arrays = _empty_arrays(0, len(space))
@@ -90,6 +92,7 @@ class TrialTable:
         self._tried: dict[bytes, int] = {}
 
     def __len__(self) -> int:
+        """Number of trials, known ones of earlier searches included."""
         return len(self._keys)
 
     def history(self) -> History:
@@ -106,9 +109,14 @@ class TrialTable:
         )
 
     def add_known(self, x: Array, y: float) -> None:
-        """Adds a trial of an earlier search, which is none of this one's trials."""
+        """Adds a finished trial of an earlier search, which is none of this one's trials.
+
+        Args:
+            x: Its configuration, shape `(d,)`.
+            y: Its score, to be minimised; it failed if this is not finite.
+        """
         self._append(x, x, None)
-        self._arrays["y"][len(self) - 1] = y
+        self._arrays["y"][len(self) - 1] = _score(y)
 
     def start(self, trial_id: str, x: Array, proposal: Array) -> None:
         """Adds a pending trial.
@@ -123,7 +131,9 @@ class TrialTable:
 
     def restart(self, trial_id: str) -> None:
         """Marks a trial as pending again."""
-        self._arrays["y"][self._row_of[trial_id]] = np.nan
+        row = self._row_of[trial_id]
+        for name, value in {"y": np.nan, "fidelity": 0.0, "pruned": False}.items():
+            self._arrays[name][row] = value
 
     def finish(
         self, trial_id: str, x: Array, y: float, fidelity: float = 0.0, pruned: bool = False
@@ -133,18 +143,29 @@ class TrialTable:
         Args:
             trial_id: Its name.
             x: Its configuration, which may have grown since it started.
-            y: Its score, to be minimised; +inf if it failed.
+            y: Its score, to be minimised; it failed if this is not finite.
             fidelity: Epochs (or steps) trained.
             pruned: Whether it was stopped before its end.
         """
         row = self._row_of[trial_id]
         self._rename(row, self.space.key(x))
-        outcome = {"y": y, "fidelity": fidelity, "pruned": pruned, "X": x}
+        outcome = {"y": _score(y), "fidelity": fidelity, "pruned": pruned, "X": x}
         for name, value in outcome.items():
             self._arrays[name][row] = value
 
     def widen(self, space: SearchSpace) -> None:
-        """Changes to a space with further dimensions, in which older trials have no value."""
+        """Changes to a space with further dimensions, in which older trials have no value.
+
+        Raises:
+            ValueError: If a dimension is no longer there, or its domain has changed.
+        """
+        domains = {dimension.name: dimension.domain for dimension in space.dimensions}
+        for old in self.space.dimensions:
+            if domains.get(old.name) != old.domain:
+                raise ValueError(
+                    f"Expected a space in which {old.name!r} is still {old.domain}. "
+                    f"Received: {domains.get(old.name)}."
+                )
         kept = [space.index[dimension.name] for dimension in self.space.dimensions]
         wide = _empty_arrays(len(self._arrays["y"]), len(space))
         for name, array in self._arrays.items():
@@ -185,6 +206,10 @@ class TrialTable:
         self._keys[row] = key
 
 
+def _score(y: float) -> float:
+    return y if np.isfinite(y) else np.inf
+
+
 def _empty_arrays(n: int, d: int) -> dict[str, NDArray[Any]]:
     return {
         "y": np.full(n, np.nan),
@@ -210,12 +235,11 @@ def from_observations(
         seed: The seed of the search.
 
     Example:
-
-    >>> from kt_extensions.space import Dimension, Options
-    >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
-    >>> history = from_observations(space, [{"a": "x"}, {"a": "y"}], [2.0, 1.0])
-    >>> history.ranking().tolist()
-    [1, 0]
+        >>> from kt_extensions.space import Dimension, Options
+        >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
+        >>> history = from_observations(space, [{"a": "x"}, {"a": "y"}], [2.0, 1.0])
+        >>> history.ranking().tolist()
+        [1, 0]
     """
     table = TrialTable(space, seed)
     for number, (trial, score) in enumerate(zip(values, y, strict=True)):

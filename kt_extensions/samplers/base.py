@@ -15,8 +15,8 @@ from kt_extensions.space.domains import BELOW_ONE, Array
 _ENUMERABLE = 10_000  # spaces up to this size are listed once rather than searched
 
 
-class SpaceExhausted(Exception):  # noqa: N818 (an outcome, not an error)
-    """Every configuration of a finite space has been tried."""
+class SpaceExhausted(Exception):
+    """An outcome, not an error: every configuration of a finite space has been tried."""
 
 
 class Sampler(Protocol):
@@ -49,14 +49,13 @@ class Random:
     Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
 
     Example:
-
-    >>> import numpy as np
-    >>> from kt_extensions.history import from_observations
-    >>> from kt_extensions.space import Dimension, Options
-    >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
-    >>> history = from_observations(space, [{"a": "x"}], [1.0])
-    >>> space.decode(Random().suggest(history, np.random.default_rng(0)))
-    {'a': 'y'}
+        >>> import numpy as np
+        >>> from kt_extensions.history import from_observations
+        >>> from kt_extensions.space import Dimension, Options
+        >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
+        >>> history = from_observations(space, [{"a": "x"}], [1.0])
+        >>> space.decode(Random().suggest(history, np.random.default_rng(0)))
+        {'a': 'y'}
     """
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
@@ -107,6 +106,7 @@ def first_untried(history: History, candidates: Array, rng: np.random.Generator)
         SpaceExhausted: If all configurations of a finite space have been tried.
     """
     space = history.space
+    candidate: Array
     for candidate in candidates:
         if space.key(space.snap(candidate[np.newaxis])[0]) not in history.tried:
             return candidate
@@ -126,7 +126,7 @@ def _random_untried(history: History, rng: np.random.Generator) -> Array:
         if not untried:
             raise SpaceExhausted
         return _filled(untried[rng.integers(len(untried))])
-    start = int(rng.integers(0, 2**63, dtype=np.int64)) * limit >> 63
+    start = int(rng.integers(2**63 - 1)) * limit >> 63
     for offset in range(len(history) + 1):
         x = space.configuration((start + offset) % limit)
         if space.key(x) not in history.tried:

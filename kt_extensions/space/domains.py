@@ -4,13 +4,15 @@ Every domain cuts the unit interval into cells, one per level (a continuous doma
 coordinate stands for the level of the cell it lies in; the centre of the cell stands for the level
 when values are turned into coordinates. Cells are equally wide wherever the levels are equally
 likely; integers on a log scale have cells as wide as the scale makes them.
+
+Levels are computed with integers and decimals: a step of 0.1 reaches 0.3, not 0.30000000000000004.
+Values are read with a tolerance, because KerasTuner sends them between processes as 32-bit floats.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
@@ -25,21 +27,23 @@ Value = int | float | str | bool
 BELOW_ONE = math.nextafter(1.0, 0.0)
 """The largest coordinate."""
 
+MOST_LEVELS = 2**44
+"""The largest size of a finite domain: with more, neighbours would share a coordinate."""
+
 _TOLERANCE = 1e-6  # relative: a value that went through a 32-bit float is still the same level
 
 
 class Domain(Protocol):
-    """The possible values of one hyperparameter.
-
-    Attributes:
-        size: Number of levels, or `None` for a continuous domain.
-        ordered: Whether neighbouring levels are alike.
-    """
+    """The possible values of one hyperparameter."""
 
     @property
-    def size(self) -> int | None: ...
+    def size(self) -> int | None:
+        """Number of levels, or `None` for a continuous domain."""
+
     @property
-    def ordered(self) -> bool: ...
+    def ordered(self) -> bool:
+        """Whether neighbouring levels are alike."""
+
     def value(self, coordinate: float) -> Value:
         """Returns the builtin Python value that `coordinate` stands for."""
 
@@ -51,7 +55,10 @@ class Domain(Protocol):
         """
 
     def contains(self, value: Any) -> bool:
-        """Whether `value` is exactly one of the values of the domain."""
+        """Whether `value` is one of the values of the domain, but for the rounding of floats."""
+
+    def find(self, value: Any) -> int | None:
+        """Returns the level whose value `==` the given one; `None` if there is none."""
 
     def level(self, coordinates: Array) -> Levels:
         """Returns the level of the cell that each coordinate lies in (finite domains only)."""
@@ -79,18 +86,27 @@ class _Finite:
         return self.at(int(self.level(np.asarray(coordinate))))
 
     def coordinate(self, value: Any) -> float:
-        low, high = self.edges(np.asarray(self.nearest_level(value)))
-        return float((low + high) / 2)
+        return (self.nearest_level(value) + 0.5) / self.size
 
     def contains(self, value: Any) -> bool:
         try:
-            level = self.at(self.nearest_level(value))
+            nearest = self.at(self.nearest_level(value))
         except ValueError:
             return False
-        return level == value or (_is_number(value) and _close(float(level), float(value)))
+        if isinstance(nearest, float) and _is_number(value):
+            return _close(nearest, float(value))
+        return bool(nearest == value)
+
+    def find(self, value: Any) -> int | None:
+        try:
+            level = self.nearest_level(int(value) if isinstance(value, bool) else value)
+        except ValueError:
+            return None
+        return level if self.at(level) == value else None
 
     def level(self, coordinates: Array) -> Levels:
-        return np.minimum(coordinates * self.size, self.size - 1).astype(np.int64)
+        levels: Levels = np.minimum(coordinates * self.size, self.size - 1).astype(np.int64)
+        return levels
 
     def edges(self, levels: Levels) -> tuple[Array, Array]:
         return levels / self.size, (levels + 1) / self.size
@@ -110,44 +126,59 @@ class Options(_Finite):
 
     @property
     def size(self) -> int:
+        """Number of options."""
         return len(self.values)
 
     def at(self, level: int) -> Value:
+        """Returns the value of a level."""
         return self.values[level]
 
     def nearest_level(self, value: Any) -> int:
-        if value not in self.values:
-            raise ValueError(f"Expected one of {list(self.values)}. Received: {value!r}.")
-        return self.values.index(value)
+        """Returns the level of an option; see `Domain.coordinate`."""
+        if value in self.values:
+            return self.values.index(value)
+        for level, option in enumerate(self.values):
+            if isinstance(option, float) and _is_number(value) and _same(option, float(value)):
+                return level
+        raise ValueError(f"Expected one of {list(self.values)}. Received: {value!r}.")
 
 
 @dataclass(frozen=True)
 class LinearSteps(_Finite):
     """`low`, `low + step`, `low + 2 * step`, ..., at most `high`.
 
-    Computed in decimal, so that a step of 0.1 reaches 0.3 and not 0.30000000000000004.
-
     Args:
         low: The least value.
         high: The upper bound, itself a value where the steps reach it.
         step: The difference of neighbours, positive.
+
+    Raises:
+        ValueError: If the step is not positive, or there are more than `MOST_LEVELS` levels.
     """
 
     low: int | float
     high: int | float
     step: int | float
 
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        if self.step <= 0:
+            raise ValueError(f"Expected a positive step. Received: step={self.step}.")
+        _check_size(self, (self.high - self.low) / self.step)
+
     @cached_property
     def size(self) -> int:
-        return int((_decimal(self.high) - _decimal(self.low)) / _decimal(self.step)) + 1
+        """Number of levels."""
+        return int((_exact(self.high) - _exact(self.low)) // _exact(self.step)) + 1
 
     def at(self, level: int) -> Value:
-        value = _decimal(self.low) + level * _decimal(self.step)
-        return int(value) if isinstance(self.low, int) else float(value)
+        """Returns the value of a level."""
+        return _plain(_exact(self.low) + level * _exact(self.step))
 
     def nearest_level(self, value: Any) -> int:
-        _check_within(value, self.low, self.high)
-        return min(max(round((value - self.low) / self.step), 0), self.size - 1)
+        """Returns the level nearest to a value; see `Domain.coordinate`."""
+        steps = (_within(value, self.low, self.high) - self.low) / self.step
+        return min(round(steps), self.size - 1)
 
 
 @dataclass(frozen=True)
@@ -159,6 +190,9 @@ class GeometricSteps(_Finite):
         high: The upper bound.
         step: The ratio of neighbours, above 1.
         reverse: Whether the values are mirrored to `low + high - value`, dense near `high`.
+
+    Raises:
+        ValueError: If there are more than `MOST_LEVELS` levels.
     """
 
     low: int | float
@@ -166,24 +200,34 @@ class GeometricSteps(_Finite):
     step: int | float
     reverse: bool = False
 
-    @cached_property
-    def _values(self) -> tuple[int | float, ...]:
-        count = int(math.log(self.high / self.low, self.step) + 1e-8) + 1
-        values = [min(self.low * self.step**power, self.high) for power in range(count)]
-        if self.reverse:
-            values = [self.high + self.low - value for value in reversed(values)]
-        return tuple(values)
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        _check_size(self, self._power(self.high))
 
-    @property
+    @cached_property
     def size(self) -> int:
-        return len(self._values)
+        """Number of levels."""
+        last = int(self._power(self.high) + 1e-8)  # KerasTuner's tolerance
+        too_far = isinstance(self.low, int) and self.low * self.step**last > self.high
+        return last + 1 - too_far
 
     def at(self, level: int) -> Value:
-        return self._values[level]
+        """Returns the value of a level."""
+        power = self.size - 1 - level if self.reverse else level
+        value = _exact(self.low) * _exact(self.step) ** power
+        if self.reverse:
+            value = _exact(self.low) + _exact(self.high) - value
+        return min(max(_plain(value), self.low), self.high)
 
     def nearest_level(self, value: Any) -> int:
-        _check_within(value, self.low, self.high)
-        return int(np.argmin(np.abs(np.asarray(self._values) - value)))
+        """Returns the level nearest to a value on the log scale; see `Domain.coordinate`."""
+        value = _within(value, self.low, self.high)
+        power = self._power(self.low + self.high - value if self.reverse else value)
+        nearest: int = min(round(power), self.size - 1)
+        return self.size - 1 - nearest if self.reverse else nearest
+
+    def _power(self, value: int | float) -> float:
+        return math.log(value / self.low) / math.log(self.step)
 
 
 @dataclass(frozen=True)
@@ -197,40 +241,59 @@ class LogIntegers(_Finite):
         low: The least integer, positive.
         high: The greatest integer, above `low`.
         reverse: Whether the scale is mirrored, fine near `high` and coarse near `low`.
+
+    Raises:
+        ValueError: If there are more than `MOST_LEVELS` levels.
     """
 
     low: int
     high: int
     reverse: bool = False
 
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        _check_size(self, self.size)
+
     @property
     def size(self) -> int:
+        """Number of levels."""
         return self.high - self.low + 1
 
     def at(self, level: int) -> Value:
+        """Returns the value of a level."""
         return self.low + level
 
     def nearest_level(self, value: Any) -> int:
-        _check_within(value, self.low, self.high)
-        return min(max(round(value), self.low), self.high) - self.low
+        """Returns the level nearest to a value; see `Domain.coordinate`."""
+        return round(_within(value, self.low, self.high)) - self.low
 
-    @cached_property
-    def _log_range(self) -> tuple[float, float]:
-        return math.log(self.low - 0.5), math.log((self.high + 0.5) / (self.low - 0.5))
+    def coordinate(self, value: Any) -> float:
+        """Returns the coordinate of the level nearest to a value; see `Domain.coordinate`."""
+        low, high = self.edges(np.asarray(self.nearest_level(value)))
+        return float((low + high) / 2)
 
     def level(self, coordinates: Array) -> Levels:
-        bottom, width = self._log_range
+        """Returns the level of the cell that each coordinate lies in."""
         upward = 1.0 - coordinates if self.reverse else coordinates
-        integers = np.floor(np.exp(bottom + width * upward) + 0.5).astype(np.int64)
-        levels = np.clip(integers - self.low, 0, self.size - 1)
+        steps = self._bottom * np.expm1(self._log_range * upward)
+        levels: Levels = np.clip(steps, 0, self.size - 1).astype(np.int64)
         return self.size - 1 - levels if self.reverse else levels
 
     def edges(self, levels: Levels) -> tuple[Array, Array]:
-        bottom, width = self._log_range
+        """Returns the lower and upper edges of the cells of `levels`."""
         upward = self.size - 1 - levels if self.reverse else levels
-        low = np.clip((np.log(self.low + upward - 0.5) - bottom) / width, 0.0, 1.0)
-        high = np.clip((np.log(self.low + upward + 0.5) - bottom) / width, 0.0, 1.0)
+        low = np.log1p(upward / self._bottom) / self._log_range
+        high = np.log1p((upward + 1) / self._bottom) / self._log_range
         return (1.0 - high, 1.0 - low) if self.reverse else (low, high)
+
+    @property
+    def _bottom(self) -> float:
+        """The lower end of the least integer's cell."""
+        return self.low - 0.5
+
+    @cached_property
+    def _log_range(self) -> float:
+        return math.log1p(self.size / self._bottom)
 
 
 @dataclass(frozen=True)
@@ -251,18 +314,19 @@ class Interval:
     ordered = True
 
     def value(self, coordinate: float) -> Value:
-        span = self.high - self.low
+        """Returns the float that `coordinate` stands for."""
         if self.scale == "linear":
-            value = self.low + span * coordinate
+            value = self.low + (self.high - self.low) * coordinate
         elif self.scale == "log":
-            value = self.low * (self.high / self.low) ** coordinate
+            value = self.low * math.pow(self.high / self.low, coordinate)
         else:
-            value = self.high + self.low - self.low * (self.high / self.low) ** (1 - coordinate)
+            mirrored = self.low * math.pow(self.high / self.low, 1 - coordinate)
+            value = self.high + self.low - mirrored
         return float(min(max(value, self.low), self.high))
 
     def coordinate(self, value: Any) -> float:
-        _check_within(value, self.low, self.high)
-        value = min(max(value, self.low), self.high)
+        """Returns the coordinate of a float; see `Domain.coordinate`."""
+        value = _within(value, self.low, self.high)
         if self.scale == "linear":
             coordinate = (value - self.low) / (self.high - self.low)
         elif self.scale == "log":
@@ -270,91 +334,85 @@ class Interval:
         else:
             mirrored = self.high + self.low - value
             coordinate = 1 - math.log(mirrored / self.low) / math.log(self.high / self.low)
-        return min(max(coordinate, 0.0), BELOW_ONE)
+        return min(max(float(coordinate), 0.0), BELOW_ONE)
 
     def contains(self, value: Any) -> bool:
-        return _is_number(value) and self.low <= value <= self.high
+        """Whether `value` is a number in the interval, but for the rounding of floats."""
+        try:
+            _within(value, self.low, self.high)
+        except ValueError:
+            return False
+        return True
+
+    def find(self, value: Any) -> int | None:
+        """Returns `None`: there are no levels."""
+        return None
 
     def level(self, coordinates: Array) -> Levels:
+        """Raises `TypeError`: there are no levels."""
         raise TypeError("A continuous domain has no levels.")
 
     def edges(self, levels: Levels) -> tuple[Array, Array]:
+        """Raises `TypeError`: there are no levels."""
         raise TypeError("A continuous domain has no levels.")
 
 
-def from_hyperparameter(hyperparameter: Any) -> Domain:
-    """Reads the domain of a KerasTuner hyperparameter from its public attributes.
-
-    Args:
-        hyperparameter: An `Int`, `Float`, `Choice`, `Boolean` or `Fixed` of KerasTuner.
-
-    Raises:
-        TypeError: If it is of another type.
+def alike(a: Domain, b: Domain) -> bool:
+    """Whether two domains are the same, but for the rounding of 32-bit floats.
 
     Example:
-
-    >>> import keras_tuner as kt
-    >>> hp = kt.HyperParameters()
-    >>> _ = hp.Float("rate", 0, 0.5, step=0.1)
-    >>> domain = from_hyperparameter(hp.space[0])
-    >>> [domain.at(level) for level in range(domain.size)]
-    [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+        >>> alike(Interval(0.0, 0.1), Interval(0.0, 0.10000000149011612))
+        True
+        >>> alike(Options((0, 1)), Options((False, True)))
+        False
     """
-    kind = type(hyperparameter).__name__
-    readers = {
-        "Int": _numeric,
-        "Float": _numeric,
-        "Choice": _choice,
-        "Boolean": lambda _: Options((False, True)),
-        "Fixed": lambda fixed: Options((fixed.value,)),
-    }
-    if kind not in readers:
-        raise TypeError(
-            f"Expected a hyperparameter of type {sorted(readers)}. "
-            f"Received: {hyperparameter!r} of type {kind}. Declare it through `hp.Int`, "
-            "`hp.Float`, `hp.Choice`, `hp.Boolean` or `hp.Fixed`."
+    return type(a) is type(b) and _same(astuple(a), astuple(b))  # type: ignore[call-overload]
+
+
+def _check_size(domain: Domain, size: float) -> None:
+    if size > MOST_LEVELS:
+        raise ValueError(
+            f"Expected at most {MOST_LEVELS:,} levels. Received: {domain}. "
+            "Use a larger step, or a Float without steps."
         )
-    return readers[kind](hyperparameter)
 
 
-def _numeric(hp: Any) -> Domain:
-    number = int if type(hp).__name__ == "Int" else float
-    low, high = number(hp.min_value), number(hp.max_value)
-    if low == high:
-        return Options((low,))
-    if hp.sampling == "linear":
-        return LinearSteps(low, high, number(hp.step)) if hp.step else Interval(low, high)
-    reverse = hp.sampling == "reverse_log"
-    if hp.step:
-        return GeometricSteps(low, high, number(hp.step), reverse)
-    if number is int:
-        return LogIntegers(int(low), int(high), reverse)
-    return Interval(low, high, hp.sampling)
+def _exact(number: int | float) -> Any:
+    """Returns an int as it is, a float as the decimal number that it is written as."""
+    return number if isinstance(number, int) else Decimal(repr(number))
 
 
-def _choice(hp: Any) -> Domain:
-    values: Sequence[Value] = list(dict.fromkeys(hp.values))
-    if hp.ordered:
-        values = sorted(values)  # type: ignore[type-var]
-    return Options(tuple(values), ordered=bool(hp.ordered))
-
-
-def _decimal(number: int | float) -> Decimal:
-    return Decimal(repr(number))
+def _plain(number: int | Decimal) -> int | float:
+    return number if isinstance(number, int) else float(number)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-12)
 
 
-def _check_within(value: Any, low: int | float, high: int | float) -> None:
-    """Raises unless `value` is a number in [low, high], rounding of 32-bit floats allowed."""
-    inside = _is_number(value) and (
-        low <= value <= high or _close(float(value), low) or _close(float(value), high)
-    )
-    if not inside:
-        raise ValueError(f"Expected a number from {low} to {high}. Received: {value!r}.")
+def _same(a: Any, b: Any) -> bool:
+    """Whether values, or tuples of values, are of one type and equal but for rounding."""
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=_TOLERANCE)
+    return type(a) is type(b) and bool(a == b)
+
+
+def _within(value: Any, low: int | float, high: int | float) -> int | float:
+    """Returns a number in [low, high] as a builtin; a float may miss the bounds by its rounding.
+
+    Raises:
+        ValueError: If `value` is not such a number.
+    """
+    if _is_number(value):
+        number: int | float = value.item() if isinstance(value, np.generic) else value
+        if low <= number <= high:
+            return number
+        if isinstance(number, float) and (_close(number, low) or _close(number, high)):
+            return min(max(number, low), high)
+    raise ValueError(f"Expected a number from {low} to {high}. Received: {value!r}.")

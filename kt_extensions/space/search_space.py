@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kt_extensions.space import counting, domains
-from kt_extensions.space.domains import Array, Domain, Value
+from kt_extensions.space import counting
+from kt_extensions.space.domains import Array, Domain, Levels, LogIntegers, Value, alike
+from kt_extensions.space.reading import from_hyperparameter
 
 Mask = NDArray[np.bool_]
+
+_TABLED = 4096  # parents up to this size have a table of which levels meet a condition
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,13 @@ class Dimension:
         """Whether the hyperparameter is active given the values of its parents."""
         return any(all(condition.holds(values) for condition in scope) for scope in self.scopes)
 
+    def may_be_active(self, values: Mapping[str, Any]) -> bool:
+        """Whether it can be active given the values of some hyperparameters."""
+        return any(
+            all(condition.parent not in values or condition.holds(values) for condition in scope)
+            for scope in self.scopes
+        )
+
 
 class SearchSpace:
     """The hyperparameters of a search, parents before children.
@@ -67,21 +78,21 @@ class SearchSpace:
         ValueError: If two dimensions share a name, or conditions form a circle.
 
     Example:
-
-    >>> import keras_tuner as kt
-    >>> hp = kt.HyperParameters()
-    >>> _ = hp.Choice("optimizer", ["sgd", "adam"])
-    >>> _ = hp.Float("momentum", 0, 0.9, step=0.3, parent_name="optimizer", parent_values=["sgd"])
-    >>> space = SearchSpace.from_hyperparameters(hp.space)
-    >>> space.n_configurations
-    5
-    >>> space.decode(np.array([0.3, 0.7]))
-    {'optimizer': 'sgd', 'momentum': 0.6}
-    >>> space.decode(np.array([0.8, 0.7]))
-    {'optimizer': 'adam'}
+        >>> import keras_tuner as kt
+        >>> hp = kt.HyperParameters()
+        >>> _ = hp.Choice("optimizer", ["sgd", "adam"])
+        >>> _ = hp.Float("momentum", 0, 0.9, 0.3, parent_name="optimizer", parent_values=["sgd"])
+        >>> space = SearchSpace.from_hyperparameters(hp.space)
+        >>> space.n_configurations
+        5
+        >>> space.decode(np.array([0.3, 0.7]))
+        {'optimizer': 'sgd', 'momentum': 0.6}
+        >>> space.decode(np.array([0.8, 0.7]))
+        {'optimizer': 'adam'}
     """
 
     def __init__(self, dimensions: Iterable[Dimension]) -> None:
+        """See the class."""
         self.dimensions = tuple(_parents_first(list(dimensions)))
         self.index = {dimension.name: i for i, dimension in enumerate(self.dimensions)}
         self.sizes = np.array([d.domain.size or 0 for d in self.dimensions], dtype=np.int64)
@@ -89,7 +100,7 @@ class SearchSpace:
         self.continuous: Mask = self.sizes == 0
         self.categorical: Mask = np.array([not d.domain.ordered for d in self.dimensions], bool)
         self._uneven = [
-            i for i, d in enumerate(self.dimensions) if isinstance(d.domain, domains.LogIntegers)
+            i for i, d in enumerate(self.dimensions) if isinstance(d.domain, LogIntegers)
         ]
         self._stepped = ~self.continuous
         self._stepped[self._uneven] = False
@@ -107,14 +118,15 @@ class SearchSpace:
             hyperparameters: The items of a `keras_tuner.HyperParameters().space`.
 
         Raises:
-            ValueError: If a name is declared with two domains.
+            ValueError: If a name is declared with two domains, or a domain has too many levels.
+            TypeError: If an item is none of KerasTuner's own hyperparameters.
         """
         domain_of: dict[str, Domain] = {}
         scopes_of: dict[str, list[tuple[Condition, ...]]] = {}
         for hp in hyperparameters:
-            domain = domains.from_hyperparameter(hp)
+            domain = from_hyperparameter(hp)
             known = domain_of.setdefault(hp.name, domain)
-            if known != domain:
+            if not alike(known, domain):
                 raise ValueError(
                     f"Hyperparameter {hp.name!r} is declared twice with different domains: "
                     f"{known} and {domain}. Give the two declarations different names."
@@ -127,21 +139,30 @@ class SearchSpace:
         )
 
     def __len__(self) -> int:
+        """Number of dimensions, `d`."""
         return len(self.dimensions)
 
     @cached_property
+    def _configurations(self) -> counting.Configurations:
+        return counting.configurations(self.dimensions)
+
+    @property
     def n_configurations(self) -> int | float:
         """Number of distinct configurations; infinite if an active dimension can be continuous."""
-        return counting.count(self.dimensions)
+        return math.inf if self._configurations.continuous else self._configurations.size
+
+    @property
+    def configurations_limit(self) -> int:
+        """Number of configurations, a continuous dimension counted as finely divided."""
+        return self._configurations.size
 
     def configuration(self, index: int) -> Array:
         """Returns the configuration with a number from 0 to `configurations_limit` - 1."""
-        return self.encode(counting.configuration(self.dimensions, index))
-
-    @cached_property
-    def configurations_limit(self) -> int:
-        """Number of configurations, a continuous dimension counted as finely divided."""
-        return counting.fine_count(self.dimensions)
+        if not 0 <= index < self.configurations_limit:
+            raise IndexError(
+                f"Expected a number from 0 to {self.configurations_limit - 1}. Received: {index}."
+            )
+        return self.encode(dict(self._configurations.values(index)))
 
     def encode(self, values: Mapping[str, Any]) -> Array:
         """Returns the configuration nearest to `values`.
@@ -154,12 +175,15 @@ class SearchSpace:
             ValueError: If a value lies outside its domain.
         """
         x = np.full(len(self), np.nan)
+        nearest: dict[str, Any] = {}
         for i, dimension in enumerate(self.dimensions):
-            if dimension.name in values and dimension.is_active(values):
+            name, domain = dimension.name, dimension.domain
+            if name in values and dimension.is_active(nearest):
                 try:
-                    x[i] = dimension.domain.coordinate(values[dimension.name])
+                    x[i] = domain.coordinate(values[name])
                 except ValueError as error:
-                    raise ValueError(f"Hyperparameter {dimension.name!r}: {error}") from None
+                    raise ValueError(f"Hyperparameter {name!r}: {error}") from None
+                nearest[name] = _nearest(domain, values[name])
         return x
 
     def decode(self, coordinates: Array) -> dict[str, Value]:
@@ -184,85 +208,101 @@ class SearchSpace:
             ValueError: If a name is unknown or inactive, or a value is not one of its domain.
         """
         for name, value in values.items():
-            if name not in self.index:
-                near = difflib.get_close_matches(name, self.index, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise ValueError(
-                    f"Expected hyperparameters among {list(self.index)}. Received: {name!r}.{hint}"
-                )
+            self._check_value(name, value)
+        nearest = {n: _nearest(self.dimensions[self.index[n]].domain, v) for n, v in values.items()}
+        for name in values:
             dimension = self.dimensions[self.index[name]]
-            if not dimension.domain.contains(value):
-                raise ValueError(
-                    f"Expected for {name!r} a value of {dimension.domain}. Received: {value!r}."
-                )
-            parents_given = any(all(c.parent in values for c in s) for s in dimension.scopes)
-            if parents_given and not dimension.is_active(values):
+            if not dimension.may_be_active(nearest):
                 raise ValueError(
                     f"Hyperparameter {name!r} is inactive beside the other values. Expected one of "
                     f"the conditions {list(dimension.scopes)} to hold, or {name!r} to be left out. "
                     f"Received: {dict(values)}."
                 )
 
+    def _check_value(self, name: str, value: Any) -> None:
+        if name not in self.index:
+            near = difflib.get_close_matches(name, self.index, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"Expected hyperparameters among {list(self.index)}. Received: {name!r}.{hint}"
+            )
+        domain = self.dimensions[self.index[name]].domain
+        if not domain.contains(value):
+            raise ValueError(f"Expected for {name!r} a value of {domain}. Received: {value!r}.")
+
     def snap(self, coordinates: Array) -> Array:
         """Moves points to the configurations they stand for.
 
         Args:
-            coordinates: Array of shape `(m, d)` in [0, 1).
+            coordinates: Array of shape `(m, d)` in [0, 1); NaN counts as 0.5.
 
         Returns:
             Array of shape `(m, d)`: the centres of the cells, NaN where inactive.
         """
-        x = np.where(
-            self._stepped, (np.floor(coordinates * self._steps) + 0.5) / self._steps, coordinates
-        )
+        levels = self._levels(coordinates)
+        x: Array = np.where(self._stepped, (levels + 0.5) / self._steps, levels)
         for i in self._uneven:
-            domain = self.dimensions[i].domain
-            low, high = domain.edges(domain.level(coordinates[:, i]))
+            low, high = self.dimensions[i].domain.edges(levels[:, i].astype(np.int64))
             x[:, i] = (low + high) / 2
+        active = np.ones(x.shape, bool)
         for i in self._conditional:
-            x[~self._active(i, x), i] = np.nan
+            active[:, i] = self._active(i, active, levels)
+        x[~active] = np.nan
         return x
 
-    def _active(self, i: int, x: Array) -> Mask:
-        """Tells in which rows dimension `i` is active, its parents' columns being final."""
-        active = np.zeros(len(x), bool)
-        for scope in self.dimensions[i].scopes:
-            holds = np.ones(len(x), bool)
-            for condition in scope:
-                holds &= self._holds(condition, x)
-            active |= holds
-        return active
+    def key(self, x: Array) -> bytes:
+        """Returns a hashable name for a configuration of shape `(d,)`.
 
-    def _holds(self, condition: Condition, x: Array) -> Mask:
-        parent = self.index[condition.parent]
-        test = self._tests.get(condition) or self._tests.setdefault(
-            condition, _condition_test(self.dimensions[parent].domain, condition)
-        )
-        column = x[:, parent]
-        holds = ~np.isnan(column)
-        holds[holds] = test(column[holds])
-        return holds
+        It stays the same when dimensions are added behind the others.
+        """
+        active: Levels = np.flatnonzero(~np.isnan(x))
+        levels = self._levels(x[np.newaxis])[0, active]
+        key: bytes = active.astype(np.int32).tobytes() + levels.round(12).tobytes()
+        return key
+
+    def _levels(self, coordinates: Array) -> Array:
+        """Returns the level for each coordinate of a finite dimension; other ones as they are."""
+        coordinates = np.where(np.isnan(coordinates), 0.5, coordinates)
+        levels: Array = np.where(self._stepped, np.floor(coordinates * self._steps), coordinates)
+        for i in self._uneven:
+            levels[:, i] = self.dimensions[i].domain.level(coordinates[:, i])
+        return levels
+
+    def _active(self, i: int, active: Mask, levels: Array) -> Mask:
+        """Tells in which rows dimension `i` is active, its parents' columns being final."""
+        result = np.zeros(len(levels), bool)
+        for scope in self.dimensions[i].scopes:
+            holds = np.ones(len(levels), bool)
+            for condition in scope:
+                parent = self.index[condition.parent]
+                holds &= active[:, parent] & self._tests[condition](levels[:, parent])
+            result |= holds
+        return result
 
     @cached_property
     def _tests(self) -> dict[Condition, Callable[[Array], Mask]]:
-        return {}
-
-    @staticmethod
-    def key(x: Array) -> bytes:
-        """Returns a hashable name for a configuration of shape `(d,)`, the same if `d` grows."""
-        active = np.flatnonzero(~np.isnan(x))
-        return active.astype(np.int32).tobytes() + np.round(x[active], 12).tobytes()
+        """For each condition, a function from levels of the parent to whether it holds."""
+        conditions = {c for d in self.dimensions for scope in d.scopes for c in scope}
+        return {c: _test(self.dimensions[self.index[c.parent]].domain, c) for c in conditions}
 
 
-def _condition_test(domain: Domain, condition: Condition) -> Callable[[Array], Mask]:
-    """Returns a function from coordinates of the parent to whether the condition holds."""
-    if domain.size is None:
+def _test(parent: Domain, condition: Condition) -> Callable[[Array], Mask]:
+    if parent.size is None:
         return lambda column: np.array(
-            [domain.value(u) in condition.values for u in column.tolist()], bool
+            [parent.value(u) in condition.values for u in column.tolist()], bool
         )
-    centres = [domain.coordinate(v) for v in condition.values if domain.contains(v)]
-    allowed = domain.level(np.array(centres))
-    return lambda column: np.isin(domain.level(column), allowed)
+    found = (parent.find(value) for value in condition.values)
+    named = [level for level in found if level is not None]
+    if parent.size > _TABLED:
+        return lambda levels: np.isin(levels, named)
+    table = np.zeros(parent.size, bool)
+    table[named] = True
+    return lambda levels: table[levels.astype(np.int64)]
+
+
+def _nearest(domain: Domain, value: Any) -> Any:
+    """Returns the value of the level nearest to `value`, itself if there are no levels."""
+    return value if domain.size is None else domain.value(domain.coordinate(value))
 
 
 def _parents_first(dimensions: list[Dimension]) -> list[Dimension]:
@@ -272,13 +312,12 @@ def _parents_first(dimensions: list[Dimension]) -> list[Dimension]:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"Expected one dimension for each name. Declared twice: {twice}.")
     placed: dict[str, Dimension] = {}
-    waiting = [_without_unknown_parents(dimension, set(names)) for dimension in dimensions]
+    waiting = {d.name: _simplified(d, set(names)) for d in dimensions}
     while waiting:
-        ready = next((d for d in waiting if _parents(d) <= placed.keys()), None)
+        ready = next((d for d in waiting.values() if _parents(d) <= placed.keys()), None)
         if ready is None:
-            raise ValueError(f"Conditions form a circle among {[d.name for d in waiting]}.")
-        placed[ready.name] = ready
-        waiting.remove(ready)
+            raise ValueError(f"Expected conditions without a circle. Received one in {[*waiting]}.")
+        placed[ready.name] = waiting.pop(ready.name)
     return list(placed.values())
 
 
@@ -286,8 +325,8 @@ def _parents(dimension: Dimension) -> set[str]:
     return {condition.parent for scope in dimension.scopes for condition in scope}
 
 
-def _without_unknown_parents(dimension: Dimension, names: set[str]) -> Dimension:
-    """Drops scopes that can never hold because a parent is not in the space."""
-    scopes = tuple(s for s in dimension.scopes if all(c.parent in names for c in s))
-    return Dimension(dimension.name, dimension.domain, scopes)
-
+def _simplified(dimension: Dimension, names: set[str]) -> Dimension:
+    """Drops scopes that never hold, a parent being unknown, and those that another one covers."""
+    scopes = [s for s in dimension.scopes if all(c.parent in names for c in s)]
+    needed = tuple(s for s in scopes if not any(set(other) < set(s) for other in scopes))
+    return Dimension(dimension.name, dimension.domain, needed)
