@@ -1,0 +1,53 @@
+# Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
+STAMP := $(VENV)/.installed
+TYPED := build/typed
+
+# TensorFlow writes its start-up messages to stderr before Python can stop them. Its log level does
+# not hold back the one about oneDNN: only switching oneDNN off does. For models this small that
+# costs no time.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export TF_ENABLE_ONEDNN_OPTS := 0
+export KERAS_BACKEND ?= tensorflow
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## search an MLP for the digits data; ARGS="--help" shows the options
+	@$(BIN)/python examples/quickstart.py $(ARGS)
+
+test: $(STAMP) ## run the tests; ARGS go to pytest
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# The type checker sees the layout as installed: builders/ inside kt_extensions/.
+lint: $(STAMP) ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@rm -rf $(TYPED) && mkdir -p $(TYPED)/kt_extensions
+	@ln -s $(CURDIR)/kt_extensions/* $(CURDIR)/builders $(TYPED)/kt_extensions
+	@cd $(TYPED) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml \
+		--cache-dir $(CURDIR)/.mypy_cache -p kt_extensions
+
+bench: $(STAMP) ## measure the time that a search itself takes
+	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+wheel: $(STAMP) ## build the wheel and the sdist in dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The environment brings its own pip and setuptools, pinned like the rest; with these the project
+# is built without a second, unpinned environment.
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv --without-pip $(VENV)
+	@$(PIP) install -c constraints.txt pip setuptools
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[cpu,plots,test,dev]'
+	@touch $@
