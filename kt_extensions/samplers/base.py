@@ -86,7 +86,8 @@ def _sobol(dimension: int, seed: int, number: int) -> Array:
     if dimension == 0:
         return np.empty(0)
     engine = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng([seed, dimension]))
-    engine.fast_forward(number)
+    if number:
+        engine.fast_forward(number)
     point: Array = np.minimum(engine.random(1)[0], BELOW_ONE)
     point.flags.writeable = False
     return point

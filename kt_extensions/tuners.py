@@ -1,0 +1,367 @@
+"""The tuner: any oracle with HParams logging, progress, stopping rules and resuming."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import keras
+import keras_tuner as kt
+import numpy as np
+from keras_tuner.errors import FatalValueError
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions.hparams import HParamsLogger
+from kt_extensions.oracles import SamplerOracle, TPEOracle
+from kt_extensions.progress import SearchProgress
+from kt_extensions.samplers import Sampler
+
+
+class Tuner(kt.Tuner):  # type: ignore[misc]
+    """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
+
+    `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
+    search, `2` for Keras' line for each epoch too.
+
+    If the oracle is one of `kt_extensions.oracles` and was given a seed, each training begins with
+    `keras.utils.set_random_seed` of a number derived from the seed, the trial and the execution, so
+    that a resumed search goes on as it would have without the stop.
+
+    Args:
+        oracle: A `keras_tuner.Oracle`: ours, KerasTuner's own or any other.
+        hypermodel: A function from `keras_tuner.HyperParameters` to a compiled model, or a
+            `keras_tuner.HyperModel`. May be left out if `run_trial` is overridden.
+        tensorboard_dir: Folder to write TensorBoard HParams logs to; `None` for none.
+        max_time: Seconds of searching after which no new trial begins, those of earlier runs of a
+            resumed search included; `None` for no limit.
+        patience: The search ends when so many trials in a row were no better than the best before
+            them; `None` for never.
+        **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
+            `overwrite`, `max_model_size`, `distribution_strategy`, ...
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras_tuner as kt
+    import kt_extensions as kte
+
+    oracle = kt.oracles.RandomSearchOracle("val_accuracy", max_trials=20)
+    tuner = kte.Tuner(oracle=oracle, hypermodel=build_model, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=5, validation_split=0.2)
+    ```
+    """
+
+    def __init__(
+        self,
+        oracle: kt.Oracle,
+        hypermodel: Any = None,
+        *,
+        tensorboard_dir: str | os.PathLike[str] | None = None,
+        max_time: float | None = None,
+        patience: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _check_positive("max_time", max_time)
+        _check_positive("patience", patience)
+        if _is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
+            raise ValueError(
+                "Expected an oracle of kt_extensions with `max_time` or `patience` in a search with "
+                f"a chief and workers. Received: {type(oracle).__name__}. Leave them out, or use "
+                "`max_trials`."
+            )
+        if hypermodel is None and type(self).run_trial is Tuner.run_trial:
+            raise ValueError(
+                "Expected `hypermodel`, a function from HyperParameters to a compiled model. "
+                "Received: hypermodel=None. It may be left out only by a subclass that overrides "
+                "`run_trial`."
+            )
+        self.max_time = max_time
+        self.patience = patience
+        self._seconds_before = 0.0
+        self._began: float | None = None
+        self._execution = 0
+        if _is_worker():
+            kwargs["overwrite"] = False  # the project is the chief's, and running
+        super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
+        self._hparams = HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
+        self._progress: SearchProgress | None = None
+        if not _is_worker():
+            self._take_up(kwargs)
+
+    def _take_up(self, kwargs: dict[str, Any]) -> None:
+        """Resumes what KerasTuner does not: a `tuner_id` of one's own, a stop before any trial."""
+        if kwargs.get("tuner_id") and not kwargs.get("overwrite"):
+            if os.path.exists(self._get_tuner_fname()):
+                self.reload()
+        if self.hypermodel is not None and not self.oracle.hyperparameters.space:
+            self._populate_initial_space()
+        if isinstance(self.oracle, SamplerOracle):
+            self.oracle.stopping = self._reason_to_stop
+
+    # What users call.
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Runs trials until the oracle or a stopping rule ends the search.
+
+        Interrupted, it can be run again and goes on where it was.
+
+        Args:
+            *fit_args: Positional arguments for `Model.fit`, as in `keras_tuner.Tuner.search`.
+            **fit_kwargs: Keyword arguments for `Model.fit`. `verbose` as told above.
+        """
+        self._began = time.monotonic()
+        if _is_chief():
+            super().search(*fit_args, **fit_kwargs)
+            return
+        verbose = fit_kwargs.get("verbose", 1)
+        if "verbose" in fit_kwargs:
+            fit_kwargs["verbose"] = 2 if verbose == 2 else 0
+        if not _is_worker():
+            self.oracle.verbose = 0
+        if verbose:
+            self._progress = SearchProgress(self.oracle, self.oracle.max_trials)
+        self._search_with_progress(fit_args, fit_kwargs)
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best completed trials, the best first; fewer if fewer have completed."""
+        best = self.oracle.get_best_trials(num_trials)
+        return [trial for trial in best if trial.status == TrialStatus.COMPLETED]
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Returns the models of the best completed trials, with the weights of their best epoch."""
+        return [self.load_model(trial) for trial in self.get_best_trials(num_models)]
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the best completed trials, the best first."""
+        return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
+
+    # The hooks that KerasTuner calls.
+
+    def on_search_begin(self) -> None:
+        """Saves the search, so that one stopped in its first trial is resumed, and opens the logs."""
+        super().on_search_begin()
+        if not _is_worker():
+            self.save()
+        if self._hparams is not None:
+            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
+        if self._progress is not None:
+            self._progress.on_search_begin()
+
+    def pre_create_trial(self) -> None:
+        """Applies the stopping rules to an oracle that does not ask for them itself."""
+        super().pre_create_trial()
+        local = not _is_worker() and not isinstance(self.oracle, SamplerOracle)
+        if local and self._reason_to_stop() is not None:
+            self.oracle.max_trials = len(self.oracle.trials)
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        """Tells the log and the display that a trial begins."""
+        super().on_trial_begin(trial)
+        if self._hparams is not None:
+            self._hparams.on_trial_begin(trial)
+        if self._progress is not None:
+            self._progress.on_trial_begin(trial)
+
+    def on_epoch_end(
+        self, trial: Trial, model: keras.Model, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Tells the display that an epoch has ended."""
+        super().on_epoch_end(trial, model, epoch, logs)
+        if self._progress is not None:
+            self._progress.on_epoch_end(trial, epoch, logs)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Ends the trial, whatever comes of that, and tells the log and the display."""
+        try:
+            super().on_trial_end(trial)
+        finally:
+            ended = self.oracle.get_trial(trial.trial_id)
+            if self._hparams is not None:
+                self._hparams.on_trial_end(ended)
+            if self._progress is not None:
+                self._progress.on_trial_end(ended)
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """Trains the trial's model; see `keras_tuner.Tuner.run_trial`.
+
+        Raises:
+            keras_tuner.errors.FatalValueError: If `callbacks` holds what is not a callback.
+        """
+        self._execution = 0
+        kwargs["callbacks"] = _as_callbacks(kwargs.get("callbacks"))
+        if self._fit_takes_verbose():
+            kwargs.setdefault("verbose", 0)
+        return super().run_trial(trial, *args, **kwargs)
+
+    def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
+        if getattr(self.oracle, "given_seed", None) is not None:
+            keras.utils.set_random_seed(_seed(self.oracle.seed, trial.trial_id, self._execution))
+        if self._hparams is not None:
+            kwargs["callbacks"].append(self._hparams.callback(trial, self._execution))
+        self._execution += 1
+        return super()._build_and_fit_model(trial, *args, **kwargs)
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        """Returns the model of a trial, with the weights of its best epoch.
+
+        The optimizer starts anew: it is not part of what KerasTuner restores.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return super().load_model(trial)
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns what the tuner itself has to remember: the seconds spent so far."""
+        return {**super().get_state(), "seconds": self._seconds()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes up the state of an earlier run."""
+        super().set_state(state)
+        self._seconds_before = float(state.get("seconds", 0.0))
+
+    def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
+        reason: str | None = "stopped by an error"
+        try:
+            super().search(*fit_args, **fit_kwargs)
+            reason = None if _is_worker() else self._reason_to_stop()
+        except KeyboardInterrupt:
+            reason = f"interrupted: run the same program again to go on ({self.project_dir})"
+            raise
+        finally:
+            self._seconds_before, self._began = self._seconds(), None
+            if self._hparams is not None:
+                self._hparams.on_search_end()
+            if self._progress is not None:
+                self._progress.on_search_end(reason)
+            self._progress = None
+
+    def _seconds(self) -> float:
+        running = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._seconds_before + running
+
+    def _reason_to_stop(self) -> str | None:
+        if self.max_time is not None and self._seconds() >= self.max_time:
+            return f"max_time={self.max_time} s is over"
+        if self.patience is not None and self._trials_since_best() >= self.patience:
+            return f"no better trial in the last {self.patience}"
+        return None
+
+    def _trials_since_best(self) -> int:
+        best = self.get_best_trials()
+        order = self.oracle.end_order
+        return len(order) - 1 - order.index(best[0].trial_id) if best else 0
+
+    def _fit_takes_verbose(self) -> bool:
+        """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
+        fit = getattr(type(self.hypermodel), "fit", None)
+        return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
+
+
+class SamplerTuner(Tuner):
+    """A tuner whose oracle is made from the arguments that KerasTuner's tuners take.
+
+    Args:
+        hypermodel: As in `Tuner`.
+        objective: As in `kt_extensions.oracles.SamplerOracle`, like those that follow.
+        max_trials: Number of trials. Defaults to 10.
+        seed: Integer, the seed of the search and of each training.
+        hyperparameters: Optional `keras_tuner.HyperParameters` to override or declare some.
+        tune_new_entries: Whether hyperparameters declared by the hypermodel alone are tuned.
+        allow_new_entries: Whether the hypermodel may declare others than `hyperparameters`.
+        max_retries_per_trial: How often a crashed trial is run again. Defaults to 0.
+        max_consecutive_failed_trials: Failed trials in a row that end the search. Defaults to 3.
+        sampler: The search algorithm, if not with its default settings.
+        warm_start: Folders of earlier KerasTuner projects to learn from.
+        **kwargs: As for `Tuner`.
+    """
+
+    oracle_class: ClassVar[type[SamplerOracle]] = SamplerOracle
+
+    def __init__(
+        self,
+        hypermodel: Any = None,
+        objective: Any = None,
+        max_trials: int | None = 10,
+        seed: int | None = None,
+        hyperparameters: kt.HyperParameters | None = None,
+        tune_new_entries: bool = True,
+        allow_new_entries: bool = True,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int | None = 3,
+        *,
+        sampler: Sampler | None = None,
+        warm_start: Sequence[str | os.PathLike[str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        oracle = self.oracle_class(
+            objective=objective,
+            max_trials=max_trials,
+            seed=seed,
+            hyperparameters=hyperparameters,
+            tune_new_entries=tune_new_entries,
+            allow_new_entries=allow_new_entries,
+            max_retries_per_trial=max_retries_per_trial,
+            max_consecutive_failed_trials=max_consecutive_failed_trials,
+            sampler=sampler,
+            warm_start=warm_start,
+        )
+        super().__init__(oracle, hypermodel, **kwargs)
+
+
+class TPE(SamplerTuner):
+    """Tunes with the Tree-structured Parzen Estimator; see `kt_extensions.samplers.TPE`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.TPE(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = TPEOracle
+
+
+def _seed(seed: int, trial_id: str, execution: int) -> int:
+    """Returns a seed for one training, independent of those of all others."""
+    entropy = [seed, int.from_bytes(trial_id.encode(), "big"), execution]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    if callbacks is None:
+        return []
+    listed = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    wrong = [c for c in listed if not isinstance(c, keras.callbacks.Callback)]
+    if wrong:
+        raise FatalValueError(
+            f"Expected `callbacks` to be a list of `keras.callbacks.Callback`. Received: {wrong}."
+        )
+    return listed
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
+
+
+def _is_worker() -> bool:
+    """Whether this process is a worker of a search with a chief (KerasTuner's variables)."""
+    return "KERASTUNER_ORACLE_IP" in os.environ and not _is_chief()
+
+
+def _is_chief() -> bool:
+    chief = "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
+    return "KERASTUNER_ORACLE_IP" in os.environ and chief
