@@ -206,7 +206,7 @@ class SearchProgress:
         completed = self._finished - self._failed
         counts = f"{completed} completed, {self._failed} failed"
         took = _duration(time.monotonic() - self._began)
-        best = "no trial completed"
+        best = "no finite score"
         if self._best is not None:
             best = f"best {self._score(self._best.score)} in trial {self._best.trial_id}"
         return rich.text.Text(f"Search ended{why}: {counts}, {took}; {best}.")

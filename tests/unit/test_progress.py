@@ -1,0 +1,230 @@
+"""What a person reads on a terminal, in a log file and after an interrupt."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import textwrap
+from types import SimpleNamespace
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+import rich.console
+
+from kt_extensions import progress as progress_module
+from kt_extensions.progress import SearchProgress
+
+SHOW_CURSOR = "\x1b[?25h"
+
+
+class Clock:
+    """Stands in for the `time` module of the display."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    return clock
+
+
+def trial(
+    number: int, status: str = "RUNNING", score: float | None = None, message: str = ""
+) -> Any:
+    return SimpleNamespace(
+        trial_id=f"{number:02d}",
+        status=status,
+        score=score,
+        message=message,
+        hyperparameters=SimpleNamespace(values={"units": 64, "rate": 0.00123456}),
+    )
+
+
+def oracle(*earlier: Any, direction: str = "max") -> Any:
+    objective = kt.Objective("val_accuracy", direction)
+    return SimpleNamespace(objective=objective, trials={t.trial_id: t for t in earlier})
+
+
+def console(terminal: bool = False) -> rich.console.Console:
+    return rich.console.Console(
+        file=io.StringIO(), force_terminal=terminal, width=120, color_system=None
+    )
+
+
+def printed(target: rich.console.Console) -> str:
+    assert isinstance(target.file, io.StringIO)
+    return target.file.getvalue()
+
+
+def run(progress: SearchProgress, clock: Clock, ended: Any, seconds: float = 10.0) -> None:
+    progress.on_trial_begin(trial(int(ended.trial_id)))
+    clock.now += seconds
+    progress.on_trial_end(ended)
+
+
+def test_plain_lines(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(), 4, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "COMPLETED", 0.9))
+    progress.on_epoch_end(trial(1), 0, {"val_accuracy": 0.5})
+    run(progress, clock, trial(1, "FAILED", message="Traceback ...\nValueError: too [big]"))
+    run(progress, clock, trial(2, "COMPLETED", 0.95), seconds=100.0)
+    progress.on_search_end("time is up")
+    assert printed(target).splitlines() == [
+        "[1/4] trial 00 completed: val_accuracy 0.9, best 0.9 in trial 00, 10.0 s, 0:30 left",
+        "[2/4] trial 01 failed: ValueError: too [big], best 0.9 in trial 00, 10.0 s, 0:20 left",
+        "[3/4] trial 02 completed: val_accuracy 0.95, best 0.95 in trial 02, 100.0 s, 0:40 left",
+        "Search ended (time is up): 2 completed, 1 failed, 2:00; "
+        "best val_accuracy 0.95 in trial 02.",
+    ]
+
+
+def test_resumed_search_counts_earlier_trials_but_not_their_pace(clock: Clock) -> None:
+    target = console()
+    earlier = [trial(0, "COMPLETED", 0.9), trial(1, "FAILED"), trial(2, "RUNNING")]
+    progress = SearchProgress(oracle(*earlier), 10, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(2, "COMPLETED", 0.8))
+    run(progress, clock, trial(3, "COMPLETED", 0.7))
+    assert printed(target).splitlines() == [
+        "[3/10] trial 02 completed: val_accuracy 0.8, best 0.9 in trial 00, 10.0 s, 1:10 left",
+        "[4/10] trial 03 completed: val_accuracy 0.7, best 0.9 in trial 00, 10.0 s, 1:00 left",
+    ]
+
+
+def test_minimised_objective_without_a_limit(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(direction="min"), None, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "COMPLETED", 0.2))
+    run(progress, clock, trial(1, "COMPLETED", 0.1))
+    assert printed(target).splitlines() == [
+        "[1] trial 00 completed: val_accuracy 0.2, best 0.2 in trial 00, 10.0 s",
+        "[2] trial 01 completed: val_accuracy 0.1, best 0.1 in trial 01, 10.0 s",
+    ]
+
+
+def test_retried_trial_keeps_its_number_and_is_counted_once(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(), 2, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "INVALID", message="OSError: lost"))
+    run(progress, clock, trial(0, "COMPLETED", 0.5))
+    assert printed(target).splitlines() == [
+        "[1/2] trial 00 to be retried: OSError: lost, 10.0 s",
+        "[1/2] trial 00 completed: val_accuracy 0.5, best 0.5 in trial 00, 10.0 s, 0:20 left",
+    ]
+
+
+def test_infinite_score_is_never_the_best(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(), 3, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "COMPLETED", float("inf")))
+    progress.on_search_end(None)
+    assert printed(target).splitlines()[-1] == (
+        "Search ended: 1 completed, 0 failed, 0:10; no finite score."
+    )
+
+
+def test_live_view_shows_the_running_and_the_best_trial(clock: Clock) -> None:
+    target = console(terminal=True)
+    progress = SearchProgress(oracle(), 12, console=target)
+    stdout = sys.stdout
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "COMPLETED", 0.9), seconds=3600.0)
+    run(progress, clock, trial(1, "FAILED"))
+    progress.on_trial_begin(trial(2))
+    progress.on_epoch_end(trial(2), 4, {"loss": 1.0, "val_accuracy": 0.875})
+    frame = console()
+    frame.print(progress._view())
+    progress.on_search_end(None)
+    search, running, best = printed(frame).splitlines()
+    assert search.startswith("search ")
+    for fact in ("2 of 12 trials", "1:00:10 elapsed", "5:00:50 left", "1 failed"):
+        assert fact in search
+    assert running.split() == [
+        "running", "trial", "02", "epoch", "5,", "val_accuracy", "0.875", "units=64",
+        "rate=0.001235",
+    ]  # fmt: skip
+    assert best.startswith("best     trial 00  val_accuracy 0.9 (max)  units=64  rate=0.001235")
+    assert printed(target).rindex(SHOW_CURSOR) < printed(target).rindex("Search ended")
+    assert sys.stdout is stdout
+
+
+def test_values_met_during_the_trial_are_shown(clock: Clock) -> None:
+    progress = SearchProgress(oracle(), 12, console=console(terminal=True))
+    progress.on_search_begin()
+    running = trial(0)
+    progress.on_trial_begin(running)
+    running.hyperparameters.values["late"] = True
+    progress.on_epoch_end(running, 0, None)
+    target = console()
+    target.print(progress._view())
+    progress.on_search_end(None)
+    assert "late=True" in printed(target)
+
+
+def test_view_is_one_line_each_on_a_narrow_terminal(clock: Clock) -> None:
+    progress = SearchProgress(oracle(), 1000, console=console())
+    progress.on_search_begin()
+    run(progress, clock, trial(0, "COMPLETED", 0.9))
+    progress.on_trial_begin(trial(1))
+    target = rich.console.Console(file=io.StringIO(), width=60, color_system=None)
+    target.print(progress._view())
+    assert len(printed(target).splitlines()) == 3
+
+
+def test_a_broken_display_warns_once_and_lets_the_search_go_on(clock: Clock) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError("No space left on device")
+
+    progress = SearchProgress(oracle(), 2, console=rich.console.Console(file=Full()))
+    progress.on_search_begin()
+    with pytest.warns(RuntimeWarning, match="progress display failed.*No space left"):
+        run(progress, clock, trial(0, "COMPLETED", 0.9))
+    run(progress, clock, trial(1, "COMPLETED", 0.9))
+    progress.on_search_end(None)
+
+
+def test_worker_without_a_table_of_trials(clock: Clock) -> None:
+    client = SimpleNamespace(objective=kt.Objective("val_accuracy", "max"))
+    target = console()
+    progress = SearchProgress(client, 5, console=target)
+    progress.on_search_begin()
+    run(progress, clock, trial(3, "COMPLETED", 0.9))
+    assert printed(target).startswith("[1/5] trial 03 completed")
+
+
+@pytest.mark.parametrize("closing", ["progress.on_search_end('interrupted')", "pass"])
+def test_interrupt_gives_the_cursor_back(closing: str) -> None:
+    program = f"""
+        from types import SimpleNamespace
+        import rich.console
+        from kt_extensions.progress import SearchProgress
+        console = rich.console.Console(force_terminal=True, width=80)
+        progress = SearchProgress(SimpleNamespace(objective=None), 5, console=console)
+        progress.on_search_begin()
+        try:
+            print("from Keras")
+            raise KeyboardInterrupt
+        finally:
+            {closing}
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert "from Keras" in ended.stdout
+    assert ended.stdout.count("\x1b[?25l") == ended.stdout.count(SHOW_CURSOR) == 1
+    assert ("(interrupted)" in ended.stdout) == (closing != "pass")
+    assert "KeyboardInterrupt" in ended.stdout + ended.stderr
