@@ -519,8 +519,9 @@ def test_lost_disk_warns_and_the_search_goes_on(oracle: Oracle, tmp_path: Path) 
     trial = oracle.create_trial("tuner0")
     with pytest.warns(RuntimeWarning, match="The search goes on"):
         train(logger, trial, [0.5])
+    end(oracle, None, trial, {"val_accuracy": 0.5})
     with pytest.warns(RuntimeWarning, match="The search goes on"):
-        end(oracle, logger, trial, {"val_accuracy": 0.5})
+        logger.on_trial_end(oracle.get_trial(trial.trial_id))
 
 
 def test_remote_folder_is_refused() -> None:
