@@ -1,0 +1,1 @@
+"""Benchmarks: each module prints a table; see `python -m benchmarks.<name> --help`."""
