@@ -183,7 +183,9 @@ def test_huge_domains_are_exact_without_listing_their_levels(domain):
         value = domain.at(level)
         assert domain.value(domain.coordinate(value)) == value
         assert domain.find(value) == level
-    assert {domain.level(np.array(domain.coordinate(domain.at(k)))).item() for k in levels} == levels
+    assert {
+        domain.level(np.array(domain.coordinate(domain.at(k)))).item() for k in levels
+    } == levels
 
 
 def test_steps_are_the_decimals_that_a_person_writes():
