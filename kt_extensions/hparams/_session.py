@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -136,7 +137,8 @@ class Execution:
         value = float(objective.get_value(logs))
         if self.best and not objective.better_than(value, self.best[-1][2]):
             value = self.best[-1][2]
-        self.best.append((step, time.time(), value))
+        if math.isfinite(value):
+            self.best.append((step, time.time(), value))
 
     def _add_columns(self, groups: Mapping[str, Mapping[str, float]]) -> None:
         names = [(group, name) for group, scalars in groups.items() for name in scalars]

@@ -79,12 +79,7 @@ def build(hp: kt.HyperParameters) -> keras.Model:
         model.add(keras.layers.BatchNormalization())
     model.add(keras.layers.Dense(1, "sigmoid"))
     rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
-    model.compile(
-        keras.optimizers.SGD(rate),
-        "binary_crossentropy",
-        metrics=["accuracy"],
-        run_eagerly=True,  # Less to compile than to run.
-    )
+    model.compile(keras.optimizers.SGD(rate), "binary_crossentropy", metrics=["accuracy"])
     return model
 
 

@@ -305,11 +305,13 @@ def test_running_trial_has_no_end_and_no_objective(oracle: Oracle, tmp_path: Pat
 def test_nan_is_left_out(oracle: Oracle, tmp_path: Path) -> None:
     logger = begin(oracle, tmp_path)
     trial = oracle.create_trial("tuner0")
-    train(logger, trial, [0.5, float("nan"), 0.7])
+    train(logger, trial, [float("nan"), 0.5, float("nan"), 0.7])
     end(oracle, logger, trial, {"val_accuracy": 0.7, "loss": float("nan")})
     runs = read(tmp_path / "logs")
-    assert runs["digits/0000/execution0/validation"]["epoch_accuracy"] == [(0, 0.5), (2, 0.7)]
-    assert "best/loss" not in runs["digits/0000/execution0"]
+    assert runs["digits/0000/execution0/validation"]["epoch_accuracy"] == [(1, 0.5), (3, 0.7)]
+    row = runs["digits/0000/execution0"]
+    assert "best/loss" not in row
+    assert row["objective/val_accuracy"] == [(1, 0.5), (2, 0.5), (3, 0.7)]
 
 
 def test_infinite_score_is_left_out(oracle: Oracle, tmp_path: Path) -> None:
