@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Protocol
 
@@ -127,12 +128,19 @@ def _random_untried(history: History, rng: np.random.Generator) -> Array:
         if not untried:
             raise SpaceExhausted
         return _filled(untried[rng.integers(len(untried))])
-    start = int(rng.integers(2**63 - 1)) * limit >> 63
-    for offset in range(len(history) + 1):
-        x = space.configuration((start + offset) % limit)
+    start, stride = _below(limit, rng), _below(limit, rng)
+    while math.gcd(stride, limit) > 1:
+        stride += 1
+    for visit in range(len(history) + 1):
+        x = space.configuration((start + visit * stride) % limit)
         if space.key(x) not in history.tried:
             return _filled(x)
     raise SpaceExhausted
+
+
+def _below(limit: int, rng: np.random.Generator) -> int:
+    """Returns a random integer below one that may have any number of digits."""
+    return int.from_bytes(rng.bytes(limit.bit_length() // 8 + 8), "little") % limit
 
 
 @lru_cache(maxsize=8)

@@ -19,7 +19,7 @@ from kt_extensions.space.domains import Domain, Value
 if TYPE_CHECKING:
     from kt_extensions.space.search_space import Condition, Dimension
 
-FINE = 2**40
+FINE = 2**32
 """Levels that a continuous dimension counts for where a finite number is needed."""
 
 

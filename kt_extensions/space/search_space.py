@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -288,16 +288,22 @@ class SearchSpace:
 
 def _test(parent: Domain, condition: Condition) -> Callable[[Array], Mask]:
     if parent.size is None:
-        return lambda column: np.array(
-            [parent.value(u) in condition.values for u in column.tolist()], bool
-        )
+        return partial(_has_value, parent, condition.values)
     found = (parent.find(value) for value in condition.values)
     named = [level for level in found if level is not None]
     if parent.size > _TABLED:
-        return lambda levels: np.isin(levels, named)
+        return partial(np.isin, test_elements=named)
     table = np.zeros(parent.size, bool)
     table[named] = True
-    return lambda levels: table[levels.astype(np.int64)]
+    return partial(_look_up, table)
+
+
+def _has_value(domain: Domain, values: tuple[Value, ...], coordinates: Array) -> Mask:
+    return np.array([domain.value(u) in values for u in coordinates.tolist()], bool)
+
+
+def _look_up(table: Mask, levels: Array) -> Mask:
+    return table[levels.astype(np.int64)]
 
 
 def _nearest(domain: Domain, value: Any) -> Any:

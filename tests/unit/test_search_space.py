@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import math
+import pickle
 
 import keras_tuner as kt
 import numpy as np
@@ -374,6 +375,22 @@ def test_what_a_sampler_leaves_open_is_moved_to_a_configuration():
     x = space.snap(np.array([[0.1, np.nan], [0.9, 0.0]]))
     assert np.isnan(x).tolist() == [[False, True], [False, False]]
     np.testing.assert_array_equal(space.snap(x), x)
+
+
+def test_a_space_can_be_sent_to_another_process():
+    hp = hyperparameters()
+    hp.Float("a", 0, 1)
+    hp.Int("b", 0, 10**6)
+    hp.Boolean("c")
+    for parent, value in (("a", 0.5), ("b", 7), ("c", True)):
+        hp.Boolean(f"of {parent}", parent_name=parent, parent_values=[value])
+    space = read(hp)
+    u = np.random.default_rng(0).random((20, len(space)))
+    x = space.snap(u)
+    copy = pickle.loads(pickle.dumps(space))
+    np.testing.assert_array_equal(copy.snap(u), x)
+    assert copy.n_configurations == space.n_configurations
+    assert copy.configurations_limit == space.configurations_limit
 
 
 def test_the_key_stays_when_dimensions_are_added_behind():

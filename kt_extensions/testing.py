@@ -1,0 +1,301 @@
+"""What every sampler must keep, as tests that any sampler can be run through. Needs pytest.
+
+In a test file:
+
+    from kt_extensions.testing import SamplerContract
+
+    class TestMySampler(SamplerContract):
+        def make_sampler(self):
+            return MySampler()
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kt_extensions.history import History, TrialTable
+from kt_extensions.samplers.base import Sampler, SpaceExhausted
+from kt_extensions.space import (
+    Condition,
+    Dimension,
+    GeometricSteps,
+    Interval,
+    LinearSteps,
+    LogIntegers,
+    Options,
+    SearchSpace,
+)
+from kt_extensions.space.domains import Array, Value
+
+N_FINISHED = 40
+"""Trials that samplers have seen when a test asks them: enough for any model to be in use."""
+
+_SWITCH = Dimension("switch", Options((False, True)))
+_KIND = Dimension("kind", Options(("sgd", "adam", "lion")))
+_RATE = Dimension("rate", Interval(1e-5, 1e-1, "log"))
+
+
+def _under(name: str, *values: Value) -> tuple[Condition, ...]:
+    return (Condition(name, values),)
+
+
+FINITE_SPACES: dict[str, SearchSpace] = {
+    "empty": SearchSpace([]),
+    "single value": SearchSpace([Dimension("a", Options((7,)))]),
+    "categorical": SearchSpace([_KIND, _SWITCH, Dimension("act", Options(tuple("abcdefg")))]),
+    "log steps": SearchSpace(
+        [
+            Dimension("units", GeometricSteps(2, 256, 2)),
+            Dimension("decay", GeometricSteps(1e-5, 1.0, 10.0, reverse=True)),
+        ]
+    ),
+    "uneven log integers": SearchSpace([Dimension("units", LogIntegers(1, 60))]),
+    "deep conditions": SearchSpace(
+        [
+            _KIND,
+            Dimension("nesterov", _SWITCH.domain, (_under("kind", "sgd"),)),
+            Dimension("momentum", LinearSteps(0.0, 0.9, 0.05), (_under("nesterov", True),)),
+            Dimension("late", Options((1, 2)), (_under("momentum", 0.7, 0.8, 0.9),)),
+            Dimension(
+                "beta",
+                Options((0.9, 0.99, 0.995, 0.999)),
+                (_under("kind", "adam"), _under("late", 2)),
+            ),
+        ]
+    ),
+}
+"""Awkward spaces, small enough to be searched to the end."""
+
+SPACES: dict[str, SearchSpace] = {
+    **FINITE_SPACES,
+    "one dimension": SearchSpace([Dimension("x", Interval(-5.0, 5.0))]),
+    "continuous": SearchSpace(
+        [Dimension("x", Interval(0.0, 1.0)), _RATE, Dimension("m", Interval(0.5, 1, "reverse_log"))]
+    ),
+    "mixed": SearchSpace(
+        [
+            _KIND,
+            _SWITCH,
+            _RATE,
+            Dimension("units", LogIntegers(1, 1024)),
+            Dimension("layers", LinearSteps(1, 5, 1)),
+            Dimension("width", LinearSteps(0, 10**12, 1)),
+            Dimension("momentum", Interval(0.0, 0.99), (_under("kind", "sgd"),)),
+            Dimension("drop", LinearSteps(0.0, 0.5, 0.1), (_under("switch", True),)),
+        ]
+    ),
+    "hundred dimensions": SearchSpace(
+        [Dimension(f"x{i}", (Interval(0.0, 1.0), LinearSteps(1, 9, 1))[i % 2]) for i in range(60)]
+        + [Dimension(f"c{i}", Options((1, 2, 3)), (_under(f"x{i * 2 + 1}", 5),)) for i in range(30)]
+        + [Dimension(f"k{i}", _KIND.domain) for i in range(10)]
+    ),
+}
+"""Spaces in which every sampler must work."""
+
+
+def _smooth(x: Array, n: int) -> Array:
+    y: Array = ((np.nan_to_num(x, nan=0.5) - 0.3) ** 2).sum(axis=1)
+    return y
+
+
+def _alternating(low: float, high: float) -> Callable[[Array, int], Array]:
+    return lambda x, n: np.where(np.arange(n) % 2 == 0, low, high)
+
+
+SCORES: dict[str, Callable[[Array, int], Array]] = {
+    "smooth": _smooth,
+    "ties": _alternating(1.0, 2.0),
+    "constant": _alternating(0.5, 0.5),
+    "huge": _alternating(1e300, -1e300),
+    "tiny": _alternating(1e-300, 2e-300),
+    "far apart": _alternating(1e-12, 1e200),
+    "half failed": lambda x, n: np.where(np.arange(n) % 2 == 0, _smooth(x, n), np.inf),
+    "all failed": _alternating(np.inf, np.inf),
+    "half pending": lambda x, n: np.where(np.arange(n) % 2 == 0, _smooth(x, n), np.nan),
+    "all pending": _alternating(np.nan, np.nan),
+    "one completed": lambda x, n: np.where(np.arange(n) == n // 2, 1.0, np.inf),
+}
+"""Outcomes of trials from their configurations, `(n, d)`: arrays `(n,)`."""
+
+
+def trial_table(
+    space: SearchSpace, scores: str = "smooth", n: int = N_FINISHED, pruned: float = 0.0
+) -> TrialTable:
+    """Returns a table of distinct random trials, at most half of the configurations there are.
+
+    Args:
+        space: The search space.
+        scores: A name in `SCORES`.
+        n: Number of trials.
+        pruned: Share of the scored trials that were pruned.
+
+    Example:
+        >>> len(trial_table(SPACES["mixed"])), len(trial_table(SPACES["single value"]))
+        (40, 0)
+    """
+    rng = random.Random(0)
+    n = min(n, space.configurations_limit // 2)
+    numbers: list[int] = []
+    while len(numbers) < n:
+        number = rng.randrange(space.configurations_limit)
+        numbers += [number] if number not in numbers else []
+    x = np.array([space.configuration(number) for number in numbers]).reshape(n, len(space))
+    table = TrialTable(space, seed=1)
+    for i, y in enumerate(SCORES[scores](x, n).tolist()):
+        table.start(str(i), x[i], np.nan_to_num(x[i], nan=0.5))
+        if not np.isnan(y):
+            table.finish(str(i), x[i], y, fidelity=1 + i % 7, pruned=rng.random() < pruned)
+    return table
+
+
+def ask(sampler: Sampler, table: TrialTable, seed: int = 0) -> Array:
+    """Returns a proposal, checked to be a point of the space, and starts a trial for it."""
+    number = len(table)
+    point = sampler.suggest(table.history(), np.random.default_rng([seed, number]))
+    assert isinstance(point, np.ndarray), f"Expected an array. Received: {point!r}."
+    assert point.shape == (len(table.space),), f"Expected shape (d,). Received: {point.shape}."
+    assert ((point >= 0) & (point < 1)).all(), f"Expected numbers in [0, 1). Received: {point}."
+    table.start(f"asked {number}", table.space.snap(point[np.newaxis])[0], point)
+    return point
+
+
+def proposals(sampler: Sampler) -> dict[str, list[float]]:
+    """Returns what a sampler proposes first in each of `SPACES`."""
+    return {name: ask(sampler, trial_table(space)).tolist() for name, space in SPACES.items()}
+
+
+def _arrays(history: History) -> list[Any]:
+    return [history.X, history.y, history.fidelity, history.pruned, history.proposal]
+
+
+class SamplerContract:
+    """Tests of a sampler. A subclass says which one.
+
+    The sampler must be picklable, for the test that runs it in other processes.
+    """
+
+    def make_sampler(self) -> Sampler:
+        """Returns a new sampler."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def sampler(self) -> Sampler:
+        """The sampler to test."""
+        return self.make_sampler()
+
+    @pytest.mark.parametrize("scores", SCORES)
+    @pytest.mark.parametrize("name", SPACES)
+    def test_proposes_points_of_the_space(self, sampler: Sampler, name: str, scores: str) -> None:
+        """Whatever the space and the outcomes so far."""
+        table = trial_table(SPACES[name], scores)
+        ask(sampler, table)
+        assert len(table.history().tried) == len(table)
+
+    @pytest.mark.parametrize("share", [0.3, 1.0])
+    @pytest.mark.parametrize("name", SPACES)
+    def test_accepts_pruned_trials(self, sampler: Sampler, name: str, share: float) -> None:
+        """Some, or all of them."""
+        table = trial_table(SPACES[name], "half failed", pruned=share)
+        ask(sampler, table)
+        assert len(table.history().tried) == len(table)
+
+    @pytest.mark.parametrize("name", SPACES)
+    def test_starts_from_nothing(self, sampler: Sampler, name: str) -> None:
+        """The first trials of a search."""
+        space = SPACES[name]
+        table = TrialTable(space, seed=0)
+        for _ in range(min(15, space.configurations_limit)):
+            ask(sampler, table)
+        assert len(table.history().tried) == len(table)
+
+    @pytest.mark.parametrize("name", FINITE_SPACES)
+    def test_tries_every_configuration_once(self, sampler: Sampler, name: str) -> None:
+        """Trials that fail, are pruned or still run included; then says that there are no more."""
+        space = FINITE_SPACES[name]
+        table = TrialTable(space, seed=0)
+        for number in range(space.configurations_limit):
+            ask(sampler, table)
+            x = table.history().X[number]
+            y = [float(np.nan_to_num(x).sum()), np.inf, 1.0, np.nan][number % 4]
+            if not np.isnan(y):
+                table.finish(f"asked {number}", x, y, pruned=number % 4 == 2)
+        every = {space.key(space.configuration(i)) for i in range(space.configurations_limit)}
+        assert set(table.history().tried) == every
+        with pytest.raises(SpaceExhausted):
+            ask(sampler, table)
+
+    @pytest.mark.parametrize("parallel", [1, 50])
+    @pytest.mark.parametrize("name", SPACES)
+    def test_parallel_trials_differ(self, sampler: Sampler, name: str, parallel: int) -> None:
+        """Until there are no more configurations."""
+        space = SPACES[name]
+        table = trial_table(space)
+        wanted = min(len(table) + parallel, space.configurations_limit)
+        while len(table) < wanted:
+            ask(sampler, table)
+        assert len(table.history().tried) == wanted
+
+    @pytest.mark.parametrize("name", SPACES)
+    def test_is_a_pure_function(self, sampler: Sampler, name: str) -> None:
+        """Of the history and the random numbers, and leaves the history as it is."""
+        history = trial_table(SPACES[name]).history()
+        before = [array.copy() for array in _arrays(history)]
+        tried = set(history.tried)
+        first = sampler.suggest(history, np.random.default_rng(5))
+        ask(sampler, trial_table(SPACES["mixed"], "ties"))
+        again = sampler.suggest(trial_table(SPACES[name]).history(), np.random.default_rng(5))
+        np.testing.assert_array_equal(again, first)
+        for array, old in zip(_arrays(history), before, strict=True):
+            np.testing.assert_array_equal(array, old)
+        assert set(history.tried) == tried
+
+    def test_proposes_the_same_in_every_process(self, sampler: Sampler) -> None:
+        """Whatever the seed of Python's hashes."""
+        code = (
+            "import pickle, sys; from kt_extensions.testing import proposals; "
+            "sampler = pickle.loads(bytes.fromhex(sys.argv[1])); "
+            "sys.stdout.buffer.write(b'proposals:' + pickle.dumps(proposals(sampler)))"
+        )
+        command = [sys.executable, "-c", code, pickle.dumps(sampler).hex()]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        processes = [
+            subprocess.Popen(
+                command, env={**environment, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE
+            )
+            for seed in ("0", "1", "99")
+        ]
+        outputs = [process.communicate()[0] for process in processes]
+        expected = proposals(sampler)
+        for output in outputs:
+            assert pickle.loads(output.partition(b"proposals:")[2]) == expected
+
+    def test_goes_on_when_the_space_grows(self, sampler: Sampler) -> None:
+        """Older trials have no value in the new dimensions."""
+        table = trial_table(SPACES["mixed"])
+        child = Dimension("child", LinearSteps(1, 5, 1), (_under("layers", 1, 2, 3),))
+        table.widen(SearchSpace([*table.space.dimensions, Dimension("new", _RATE.domain), child]))
+        before = len(table)
+        for number in range(before, before + 20):
+            ask(sampler, table)
+            table.finish(f"asked {number}", table.history().X[number], float(number % 5))
+        assert len(table.history().tried) == before + 20
+
+    def test_learns_from_earlier_searches(self, sampler: Sampler) -> None:
+        """A search that was started with their trials has made none itself."""
+        space = SPACES["mixed"]
+        table = TrialTable(space, seed=0)
+        known = trial_table(space).history()
+        for x, y in zip(known.X, known.y.tolist(), strict=True):
+            table.add_known(x, y)
+        for _ in range(5):
+            ask(sampler, table)
+        assert len(table.history().tried) == 5
