@@ -232,7 +232,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             super().search(*fit_args, **fit_kwargs)
             reason = None if _is_worker() else self._reason_to_stop()
         except KeyboardInterrupt:
-            reason = f"interrupted: run the same program again to go on ({self.project_dir})"
+            reason = "interrupted; run the same program again to go on"
             raise
         finally:
             self._seconds_before, self._began = self._seconds(), None
@@ -336,7 +336,8 @@ class TPE(SamplerTuner):
 
 def _seed(seed: int, trial_id: str, execution: int) -> int:
     """Returns a seed for one training, independent of those of all others."""
-    entropy = [seed, int.from_bytes(trial_id.encode(), "big"), execution]
+    number = trial_id.lstrip("0")  # the padding depends on max_trials, which may be raised
+    entropy = [seed, int.from_bytes(number.encode(), "big"), execution]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
