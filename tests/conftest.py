@@ -1,0 +1,38 @@
+"""Settings and data that the tests share."""
+
+import os
+
+# Before anything imports TensorFlow, which reads them once.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from typing import NamedTuple
+
+import hypothesis
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+hypothesis.settings.register_profile("default", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("default")
+
+
+class Data(NamedTuple):
+    """Arrays of a classification: inputs of shape (n, 64) in [0, 1], labels 0 to 9."""
+
+    x: np.ndarray
+    y: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+
+
+@pytest.fixture(scope="session")
+def digits() -> Data:
+    """600 training and 200 validation images of handwritten digits, 8 by 8 pixels."""
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))[:800]
+    x, y = (x[order] / 16).astype("float32"), y[order]
+    return Data(x[:600], y[:600], x[600:], y[600:])
