@@ -6,13 +6,13 @@ when values are turned into coordinates. Cells are equally wide wherever the lev
 likely; integers on a log scale have cells as wide as the scale makes them.
 
 Levels are computed with integers and decimals: a step of 0.1 reaches 0.3, not 0.30000000000000004.
-Values are read with a tolerance, because KerasTuner sends them between processes as 32-bit floats.
+Values are read with a tolerance, because arithmetic or 32-bit floats may have rounded them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Protocol
@@ -137,9 +137,10 @@ class Options(_Finite):
         """Returns the level of an option; see `Domain.coordinate`."""
         if value in self.values:
             return self.values.index(value)
-        for level, option in enumerate(self.values):
-            if isinstance(option, float) and _is_number(value) and _same(option, float(value)):
-                return level
+        if _is_number(value):
+            for level, option in enumerate(self.values):
+                if isinstance(option, float) and math.isclose(option, value, rel_tol=_TOLERANCE):
+                    return level
         raise ValueError(f"Expected one of {list(self.values)}. Received: {value!r}.")
 
 
@@ -357,18 +358,6 @@ class Interval:
         raise TypeError("A continuous domain has no levels.")
 
 
-def alike(a: Domain, b: Domain) -> bool:
-    """Whether two domains are the same, but for the rounding of 32-bit floats.
-
-    Example:
-        >>> alike(Interval(0.0, 0.1), Interval(0.0, 0.10000000149011612))
-        True
-        >>> alike(Options((0, 1)), Options((False, True)))
-        False
-    """
-    return type(a) is type(b) and _same(astuple(a), astuple(b))  # type: ignore[call-overload]
-
-
 def _check_size(domain: Domain, size: float) -> None:
     if size > MOST_LEVELS:
         raise ValueError(
@@ -392,15 +381,6 @@ def _is_number(value: Any) -> bool:
 
 def _close(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-12)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether values, or tuples of values, are of one type and equal but for rounding."""
-    if isinstance(a, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=_TOLERANCE)
-    return type(a) is type(b) and bool(a == b)
 
 
 def _within(value: Any, low: int | float, high: int | float) -> int | float:

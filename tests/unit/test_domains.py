@@ -1,6 +1,5 @@
 """Values of single hyperparameters to coordinates and back."""
 
-import itertools
 import math
 
 import keras_tuner as kt
@@ -15,7 +14,6 @@ from kt_extensions.space.domains import (
     LinearSteps,
     LogIntegers,
     Options,
-    alike,
 )
 from kt_extensions.space.reading import from_hyperparameter
 
@@ -325,11 +323,3 @@ def test_a_domain_that_cannot_be_searched_is_named(kind, settings, message):
 def test_something_else_is_no_hyperparameter():
     with pytest.raises(TypeError, match=r"Received: 3 of type int\. Declare it"):
         from_hyperparameter(3)
-
-
-def test_domains_are_alike_but_for_rounding():
-    for a, b in itertools.product(FINITE + CONTINUOUS, repeat=2):
-        assert alike(a, b) == (a == b)
-    assert alike(LinearSteps(0.0, 0.5, 0.1), LinearSteps(0.0, 0.5, float(np.float32(0.1))))
-    assert not alike(LinearSteps(0, 5, 1), LinearSteps(0.0, 5.0, 1.0))
-    assert not alike(Options((1, 0)), Options((True, False)))
