@@ -173,6 +173,27 @@ def proposals(sampler: Sampler) -> dict[str, list[float]]:
     return {name: ask(sampler, trial_table(space)).tolist() for name, space in SPACES.items()}
 
 
+def check_processes(samplers: list[Sampler]) -> None:
+    """Checks that three processes, whose hashes differ, propose the same as this one."""
+    code = (
+        "import pickle, sys; from kt_extensions.testing import proposals; "
+        "samplers = pickle.loads(bytes.fromhex(sys.argv[1])); "
+        "sys.stdout.buffer.write(b'proposals:' + pickle.dumps([*map(proposals, samplers)]))"
+    )
+    command = [sys.executable, "-c", code, pickle.dumps(samplers).hex()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    processes = [
+        subprocess.Popen(
+            command, env={**environment, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE
+        )
+        for seed in ("0", "1", "99")
+    ]
+    outputs = [process.communicate()[0] for process in processes]
+    expected = [proposals(sampler) for sampler in samplers]
+    for output in outputs:
+        assert pickle.loads(output.partition(b"proposals:")[2]) == expected
+
+
 def _arrays(history: History) -> list[Any]:
     return [history.X, history.y, history.fidelity, history.pruned, history.proposal]
 
@@ -260,23 +281,7 @@ class SamplerContract:
 
     def test_proposes_the_same_in_every_process(self, sampler: Sampler) -> None:
         """Whatever the seed of Python's hashes."""
-        code = (
-            "import pickle, sys; from kt_extensions.testing import proposals; "
-            "sampler = pickle.loads(bytes.fromhex(sys.argv[1])); "
-            "sys.stdout.buffer.write(b'proposals:' + pickle.dumps(proposals(sampler)))"
-        )
-        command = [sys.executable, "-c", code, pickle.dumps(sampler).hex()]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        processes = [
-            subprocess.Popen(
-                command, env={**environment, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE
-            )
-            for seed in ("0", "1", "99")
-        ]
-        outputs = [process.communicate()[0] for process in processes]
-        expected = proposals(sampler)
-        for output in outputs:
-            assert pickle.loads(output.partition(b"proposals:")[2]) == expected
+        check_processes([sampler])
 
     def test_goes_on_when_the_space_grows(self, sampler: Sampler) -> None:
         """Older trials have no value in the new dimensions."""
