@@ -86,6 +86,24 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     os.replace(aside, path)
 
 
+def mend_json_files(folder: str | os.PathLike[str]) -> None:
+    """Replaces damaged files `*.json` of a folder by an empty object, with a warning.
+
+    Args:
+        folder: A project folder. Its subfolders are left alone.
+    """
+    for file in Path(folder).glob("*.json"):
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:
+            warnings.warn(
+                f"{file}: the {file.stat().st_size} bytes in it are not JSON, since a write was cut "
+                "off. It is begun anew; the trials are in other files.",
+                stacklevel=2,
+            )
+            write_atomically(file, "{}")
+
+
 def read_trials(folder: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """Reads the trials of any KerasTuner project.
 

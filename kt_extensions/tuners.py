@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import warnings
@@ -14,6 +15,7 @@ import numpy as np
 from keras_tuner.errors import FatalValueError
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.oracles import SamplerOracle, TPEOracle
 from kt_extensions.progress import SearchProgress
@@ -216,6 +218,12 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return super().load_model(trial)
+
+    def save(self) -> None:
+        """Saves the oracle and the tuner's own state, the latter atomically."""
+        if not _is_worker():
+            self.oracle.save()
+        store.write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
 
     def get_state(self) -> dict[str, Any]:
         """Returns what the tuner itself has to remember: the seconds spent so far."""

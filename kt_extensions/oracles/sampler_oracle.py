@@ -320,7 +320,12 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
             self._record_growth()
 
     def reload(self) -> None:
-        """Takes up the search that the project folder holds."""
+        """Takes up the search that the project folder holds.
+
+        KerasTuner's tuners call this before they read their own file, which they do not write
+        atomically: one that a kill left damaged is replaced here.
+        """
+        store.mend_json_files(self.project_dir)
         has_log = os.path.exists(os.path.join(self.project_dir, store.LOG_NAME))
         if not has_log and os.path.exists(self._get_oracle_fname()):
             super().reload()
