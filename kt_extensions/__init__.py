@@ -8,9 +8,9 @@ tuner.search(x, y, epochs=10, validation_split=0.2)
 ```
 """
 
-from kt_extensions import hparams, oracles, plots, samplers
+from kt_extensions import builders, hparams, oracles, plots, samplers
 from kt_extensions.tuners import TPE, Tuner
 
 __version__ = "0.1.0"
 
-__all__ = ["TPE", "Tuner", "hparams", "oracles", "plots", "samplers"]
+__all__ = ["TPE", "Tuner", "builders", "hparams", "oracles", "plots", "samplers"]
