@@ -81,13 +81,13 @@ class ParzenEstimator:
         In finite dimensions it is the log mass of the level.
         """
         layout = _layout(self.space)
-        log_kernels = self._parameters(layout) @ points.features
+        log_kernels: Array = self._parameters(layout) @ points.features
         for dimension in layout.celled:
             log_kernels += self._cell_terms(dimension, points.x[:, dimension])
         log_kernels += np.log(self.weights)[:, np.newaxis]
         top = log_kernels.max(axis=0)
-        density: Array = np.log(np.exp(log_kernels - top).sum(axis=0)) + top
-        return density
+        log_density: Array = np.log(np.exp(log_kernels - top).sum(axis=0)) + top
+        return log_density
 
     def _parameters(self, layout: _Layout) -> Array:
         """Returns what `Features.features` is multiplied by: one row for each kernel."""
@@ -101,7 +101,7 @@ class ParzenEstimator:
     def _quadratic(self, layout: _Layout) -> tuple[Array, Array, Array]:
         """Coefficients of x^2, x and 1 in the log of the truncated normal density."""
         center, deviation = self.centers[:, layout.dense], self.bandwidths[:, layout.dense]
-        mass = ndtr((1.0 - center) / deviation) - ndtr(-center / deviation)
+        mass = _normal_mass(-center / deviation, (1.0 - center) / deviation)
         precision = 1.0 / (deviation * deviation)
         slope = center * precision
         constant = -0.5 * center * slope - np.log(deviation * mass) - _LOG_SQRT_2PI
@@ -117,9 +117,10 @@ class ParzenEstimator:
             return np.empty((len(self.centers), 0))
         center = self.centers[:, layout.edge_dimension]
         deviation = self.bandwidths[:, layout.edge_dimension]
-        below = ndtr((layout.edge - center) / deviation)
-        mass = below[:, layout.upper_edge] - below[:, layout.upper_edge - 1]
-        total = below[:, layout.last_edge] - below[:, layout.first_edge]
+        edge = (layout.edge - center) / deviation
+        tail = np.copysign(ndtr(-np.abs(edge)), edge)
+        mass = _mass_between(tail[:, layout.upper_edge - 1], tail[:, layout.upper_edge])
+        total = _mass_between(tail[:, layout.first_edge], tail[:, layout.last_edge])
         inactive = np.isnan(total)
         if inactive.any():
             mass, total = np.where(inactive, layout.width, mass), np.where(inactive, 1.0, total)
@@ -143,8 +144,8 @@ class ParzenEstimator:
         low, high = domain.edges(domain.level(np.where(active, x, 0.5)))
         center = self.centers[:, dimension, np.newaxis]
         deviation = self.bandwidths[:, dimension, np.newaxis]
-        mass = ndtr((high - center) / deviation) - ndtr((low - center) / deviation)
-        total = ndtr((1.0 - center) / deviation) - ndtr(-center / deviation)
+        mass = _normal_mass((low - center) / deviation, (high - center) / deviation)
+        total = _normal_mass(-center / deviation, (1.0 - center) / deviation)
         density = np.where(np.isnan(center), 1.0, mass / total / (high - low))
         return np.where(active, np.log(np.maximum(density, _TINY)), 0.0)
 
@@ -191,7 +192,11 @@ class _Layout:
         self.n_features = len(self.width) + len(self.option) + 3 * len(self.dense)
 
     def _lay_out_edges(self, space: SearchSpace) -> None:
-        edges, dimensions, first, last, upper = [], [], [], [], []
+        edges: list[float] = []
+        dimensions: list[int] = []
+        first: list[int] = []
+        last: list[int] = []
+        upper: list[int] = []
         self.first_row: list[tuple[int, int]] = []
         start = 0
         for i in self.tabled:
@@ -235,18 +240,40 @@ def _widest_cell(space: SearchSpace, dimension: int) -> float:
     return max(first, float(high[0] - low[0]))
 
 
-def neighbor_bandwidths(centers: Array, least: float) -> Array:
-    """Returns for each center and dimension the larger gap to its neighbours.
+def _normal_mass(low: Array, high: Array) -> Array:
+    """Returns the standard normal's mass between two points, exact in both tails."""
+    return _mass_between(
+        np.copysign(ndtr(-np.abs(low)), low), np.copysign(ndtr(-np.abs(high)), high)
+    )
 
-    The end points have one neighbour; a lone point gets the width of the space. Bergstra et al.
+
+def _mass_between(low: Array, high: Array) -> Array:
+    """Returns the mass between two points, each given by the mass beyond it.
+
+    Args:
+        low: The mass of the nearer tail, negative for a lower and positive for an upper tail.
+        high: The same of the other point, which is not below.
+    """
+    across = np.signbit(low) & ~np.signbit(high)
+    return np.where(across, 1.0 + low - high, low - high)
+
+
+def neighbor_bandwidths(centers: Array) -> Array:
+    """Returns for each center and dimension the larger gap to its neighbors.
+
+    The end points have one neighbor; a lone point gets the width of the space. Bergstra et al.
     2011, section 4.2, without their end points at the bounds.
 
     Args:
         centers: Array `(k, d)` in [0, 1), NaN where inactive.
-        least: The least bandwidth returned.
 
     Returns:
         Array `(k, d)`, 1 where inactive.
+
+    Example:
+
+    >>> neighbor_bandwidths(np.array([[0.5], [0.25], [0.125]])).ravel().tolist()
+    [0.25, 0.25, 0.125]
     """
     k, d = centers.shape
     order = np.argsort(centers, axis=0)
@@ -255,4 +282,32 @@ def neighbor_bandwidths(centers: Array, least: float) -> Array:
     larger = np.fmax(gaps[:-1], gaps[1:])
     bandwidths = np.empty((k, d))
     np.put_along_axis(bandwidths, order, larger, axis=0)
-    return np.clip(np.nan_to_num(bandwidths, nan=1.0), least, 1.0)
+    return np.nan_to_num(bandwidths, nan=1.0)
+
+
+def reference_bandwidths(centers: Array, weights: Array) -> Array:
+    """Returns for each dimension the bandwidth of the normal-reference rule.
+
+    The weighted deviation of the centers times `n ** (-1 / (d + 4))`, where `n` is the number of
+    equal weights that would be as uncertain. Scott, "Multivariate Density Estimation", 1992.
+
+    Args:
+        centers: Array `(k, d)` in [0, 1), NaN where inactive.
+        weights: Array `(k,)` of positive numbers.
+
+    Returns:
+        Array `(d,)`, 1 where fewer than two centers are active.
+
+    Example:
+
+    >>> reference_bandwidths(np.array([[0.25], [0.75]]), np.array([1.0, 1.0])).round(3).tolist()
+    [0.218]
+    """
+    active = ~np.isnan(centers)
+    share = np.where(active, weights[:, np.newaxis], 0.0)
+    share /= np.maximum(share.sum(axis=0), _TINY)
+    x = np.where(active, centers, 0.0)
+    variance = (share * (x - (share * x).sum(axis=0)) ** 2).sum(axis=0)
+    n = 1.0 / np.maximum((share**2).sum(axis=0), _TINY)
+    bandwidths = np.sqrt(variance) * n ** (-1.0 / (centers.shape[1] + 4))
+    return np.where(active.sum(axis=0) > 1, bandwidths, 1.0)

@@ -87,7 +87,7 @@ def _estimator(history: History, rows: Rows, weights: Array) -> ParzenEstimator:
     centers = np.full((n + 1, d), np.nan)
     centers[:n] = history.X[rows]
     least = max(0.03, 1 / (n + 2))
-    bandwidths = neighbor_bandwidths(centers, least)
+    bandwidths = np.clip(neighbor_bandwidths(centers), least, 1.0)
     bandwidths[:, space.categorical] = 1 / (n + 1)
     weights = np.append(weights, weights.mean())
     return ParzenEstimator(space, centers, bandwidths, weights)
