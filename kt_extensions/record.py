@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import bisect
 import copy
+import json
 import math
 import os
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import keras_tuner as kt
+import numpy as np
 
 from kt_extensions.history import TrialTable
 from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Array
 from kt_extensions.store import Event, TrialLog
 
 FORMAT = 1
@@ -30,7 +35,8 @@ class SearchRecord:
     - `search`: `format`, `objective`, its `direction`, `seed`. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
     - `known`: `values` and `y` of a trial of an earlier search; `y` is `None` if it failed.
-    - `start`: `trial`, `values`, the `proposal` of the sampler, and what was `enqueued` for it.
+    - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), and
+      what was `enqueued` for it.
     - `end`: `trial`, `status`, `score`, `best_step`, `metrics`, `message`, `pruned`, `fidelity`,
       and the `values`, which may have grown. The status `"INVALID"` means that it runs again.
 
@@ -43,6 +49,10 @@ class SearchRecord:
         self.space_config: list[dict[str, Any]] = []
         self.ranking: list[tuple[float, int, str]] = []
         """Completed trials, the best first: score to be minimized, place in the log, name."""
+        self.unfinished: dict[str, dict[str, Any]] = {}
+        """The values of the trials that have started and not ended, by the trial's name."""
+        self.enqueued: Counter[str] = Counter()
+        """How often each configuration (`name_of`) that a person asked for was started."""
 
     @property
     def space(self) -> SearchSpace:
@@ -51,12 +61,13 @@ class SearchRecord:
 
     def write(self, *events: Event) -> None:
         """Logs events, then applies them."""
-        self.log.append(*events)
+        if events:
+            self.log.append(*events)
         for event in events:
             self.apply(event)
 
     def apply(self, event: Event) -> None:
-        """Brings the table and the ranking up to an event."""
+        """Brings the table, the ranking and the rest up to an event."""
         match event["event"]:
             case "search":
                 self.sign = 1.0 if event["direction"] == "min" else -1.0
@@ -65,10 +76,9 @@ class SearchRecord:
                 self._grow(event["hyperparameters"])
             case "known":
                 y = math.inf if event["y"] is None else event["y"]
-                self.table.add_known(self.space.encode(event["values"]), y)
+                self.table.add_known(self._encode(event["values"]), y)
             case "start":
-                x = self.space.encode(event["values"])
-                self.table.start(event["trial"], x, event["proposal"])
+                self._start(event)
             case "end":
                 self._end(event)
 
@@ -77,15 +87,46 @@ class SearchRecord:
         everything = hyperparameters_from(self.space_config)
         self.table.widen(SearchSpace.from_hyperparameters(everything.space))
 
+    def _start(self, event: Event) -> None:
+        x = self._encode(event["values"])
+        proposal = event["proposal"] or np.nan_to_num(x, nan=0.5)
+        self.table.start(event["trial"], x, proposal)
+        self.unfinished[event["trial"]] = event["values"]
+        if "enqueued" in event:
+            self.enqueued[name_of(event["enqueued"])] += 1
+
     def _end(self, event: Event) -> None:
         if event["status"] == "INVALID":
             return
         completed = event["status"] == "COMPLETED"
         y = self.sign * event["score"] if completed else math.inf
-        x = self.space.encode(event["values"])
+        x = self._encode(event["values"])
         self.table.finish(event["trial"], x, y, event["fidelity"], event["pruned"])
+        del self.unfinished[event["trial"]]
         if completed:
             bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
+
+    def _encode(self, values: Mapping[str, Any]) -> Array:
+        """Returns the configuration. A value that its domain lacks counts as not given.
+
+        Other oracles propose such values, and hypermodels may set them.
+        """
+        try:
+            return self.space.encode(values)
+        except ValueError:
+            return self.space.encode({n: v for n, v in values.items() if self._fits(n, v)})
+
+    def _fits(self, name: str, value: Any) -> bool:
+        try:
+            self.space.dimensions[self.space.index[name]].domain.coordinate(value)
+        except (KeyError, ValueError):
+            return False
+        return True
+
+
+def name_of(values: Mapping[str, Any]) -> str:
+    """Returns a name for a configuration that a person asked for."""
+    return json.dumps(values, sort_keys=True)
 
 
 def hyperparameters_from(config: list[dict[str, Any]]) -> kt.HyperParameters:

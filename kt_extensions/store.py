@@ -20,6 +20,7 @@ Event = dict[str, Any]
 
 LOG_NAME = "trials.jsonl"
 _LINE = re.compile(rb'^(\{.*),"crc":"([0-9a-f]{8})"\}$', re.DOTALL)
+_BEGINNING = b'{"event":'
 
 
 class TrialLog:
@@ -28,32 +29,58 @@ class TrialLog:
     Holds no open file, so that the oracle that owns it can be copied and pickled.
 
     Args:
-        folder: The project folder. It is made when the first event is written.
+        folder: The project folder. It is made when the log is created.
 
     Example:
 
     >>> import tempfile
     >>> log = TrialLog(tempfile.mkdtemp())
+    >>> log.create({"event": "search"})
     >>> log.append({"event": "start", "trial": "00"})
     >>> log.read()
-    [{'event': 'start', 'trial': '00'}]
+    [{'event': 'search'}, {'event': 'start', 'trial': '00'}]
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.path = Path(folder) / LOG_NAME
 
     def exists(self) -> bool:
-        """Whether anything was logged."""
-        return self.path.exists()
+        """Whether anything was logged, be it unreadable."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    def create(self, *events: Event) -> None:
+        """Begins the log: afterwards all these events are on the disk, or there is no log.
+
+        Raises:
+            OSError: If the folder cannot be written to.
+        """
+        text = b"".join(map(_line, events)).decode()
+        try:
+            write_atomically(self.path, text, durable=True)
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                "Expected a project folder that can be written to "
+                f"({error.strerror}). Received: {str(self.path.parent)!r}",
+            ) from error
 
     def append(self, *events: Event) -> None:
-        """Writes events, all by one write that is on the disk when the call returns."""
-        data = b"".join(_line(event) for event in events)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        """Writes events, all by one write that is on the disk when the call returns.
+
+        Raises:
+            OSError: If they could not be written. The log is then as it was before.
+        """
+        self._append(b"".join(map(_line, events)))
+
+    def _append(self, data: bytes) -> None:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        before = os.fstat(descriptor).st_size
         try:
             _write_all(descriptor, data)
             os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, before)
+            raise
         finally:
             os.close(descriptor)
 
@@ -62,11 +89,9 @@ class TrialLog:
 
         A damaged line elsewhere is left out with a warning; the others are returned.
         """
-        data = self.path.read_bytes()
-        lines = data.split(b"\n")
-        events = [_parse(line) for line in lines[:-1]]
-        if lines[-1]:
-            os.truncate(self.path, len(data) - len(lines[-1]))
+        self._repair_end()
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        events = [_parse(line) for line in lines]
         damaged = [number + 1 for number, event in enumerate(events) if event is None]
         if damaged:
             warnings.warn(
@@ -76,13 +101,34 @@ class TrialLog:
             )
         return [event for event in events if event is not None]
 
+    def _repair_end(self) -> None:
+        """Cuts off the beginning of an event; anything else becomes a (damaged) line."""
+        data = self.path.read_bytes()
+        end = data[data.rfind(b"\n") + 1 :]
+        if not end:
+            return
+        if end.startswith(_BEGINNING) or _BEGINNING.startswith(end):
+            os.truncate(self.path, len(data) - len(end))
+        else:
+            self._append(b"\n")
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a file so that at any moment either the old or the new text is there, whole."""
+
+def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = False) -> None:
+    """Writes a file so that at any moment either the old or the new text is there, whole.
+
+    Args:
+        path: The file.
+        text: Its new content.
+        durable: Whether the text must be on the disk before the file is replaced.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
+    aside = path.with_name(f".{path.name}.part")
+    with open(aside, "w", encoding="utf-8") as file:
+        file.write(text)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(aside, path)
 
 
@@ -125,10 +171,28 @@ def read_trials(folder: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             "`directory/project_name` of the tuner that made it."
         )
     for file in files:
-        try:
-            yield json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            warnings.warn(f"{file}: left out, not a readable trial ({error}).", stacklevel=2)
+        state = read_trial(file)
+        if state is not None:
+            yield state
+
+
+def read_trial(file: Path) -> dict[str, Any] | None:
+    """Returns the state of a trial, or `None`, with a warning, if the file is damaged."""
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+        _check_trial(state)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        warnings.warn(f"{file}: left out, not a readable trial ({error!r}).", stacklevel=3)
+        return None
+    return dict(state)
+
+
+def _check_trial(state: Any) -> None:
+    """Raises `KeyError` or `TypeError` if something is missing that KerasTuner writes."""
+    for key in ("trial_id", "status", "score", "best_step", "message"):
+        _ = state[key]
+    _ = dict(state["hyperparameters"]["values"]), list(state["hyperparameters"]["space"])
+    _ = dict(state["metrics"]["metrics"])
 
 
 def _line(event: Event) -> bytes:

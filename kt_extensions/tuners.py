@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import keras
 import keras_tuner as kt
 import numpy as np
-from keras_tuner.errors import FatalValueError
 from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.oracles import SamplerOracle, TPEOracle
+from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.samplers import Sampler
 
@@ -71,11 +72,11 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
     ) -> None:
         _check_positive("max_time", max_time)
         _check_positive("patience", patience)
-        if _is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
+        if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
             raise ValueError(
-                "Expected an oracle of kt_extensions with `max_time` or `patience` in a search with "
-                f"a chief and workers. Received: {type(oracle).__name__}. Leave them out, or use "
-                "`max_trials`."
+                "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
+                f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
+                "use `max_trials`."
             )
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
             raise ValueError(
@@ -88,19 +89,19 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         self._seconds_before = 0.0
         self._began: float | None = None
         self._execution = 0
-        if _is_worker():
+        if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
         self._hparams = HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
         self._progress: SearchProgress | None = None
-        if not _is_worker():
+        if not is_worker():
             self._take_up(kwargs)
 
     def _take_up(self, kwargs: dict[str, Any]) -> None:
         """Resumes what KerasTuner does not: a `tuner_id` of one's own, a stop before any trial."""
-        if kwargs.get("tuner_id") and not kwargs.get("overwrite"):
-            if os.path.exists(self._get_tuner_fname()):
-                self.reload()
+        own_name = kwargs.get("tuner_id") and not kwargs.get("overwrite")
+        if own_name and os.path.exists(self._get_tuner_fname()):
+            self.reload()
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
         if isinstance(self.oracle, SamplerOracle):
@@ -118,14 +119,12 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             **fit_kwargs: Keyword arguments for `Model.fit`. `verbose` as told above.
         """
         self._began = time.monotonic()
-        if _is_chief():
+        if is_chief():
             super().search(*fit_args, **fit_kwargs)
             return
         verbose = fit_kwargs.get("verbose", 1)
         if "verbose" in fit_kwargs:
             fit_kwargs["verbose"] = 2 if verbose == 2 else 0
-        if not _is_worker():
-            self.oracle.verbose = 0
         if verbose:
             self._progress = SearchProgress(self.oracle, self.oracle.max_trials)
         self._search_with_progress(fit_args, fit_kwargs)
@@ -146,9 +145,10 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
     # The hooks that KerasTuner calls.
 
     def on_search_begin(self) -> None:
-        """Saves the search, so that one stopped in its first trial is resumed, and opens the logs."""
+        """Saves the search, so that a stop in its first trial is survived, and opens the logs."""
         super().on_search_begin()
-        if not _is_worker():
+        if not is_worker():
+            self.oracle.verbose = 0  # the progress is shown by the tuner
             self.save()
         if self._hparams is not None:
             self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
@@ -158,9 +158,9 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
     def pre_create_trial(self) -> None:
         """Applies the stopping rules to an oracle that does not ask for them itself."""
         super().pre_create_trial()
-        local = not _is_worker() and not isinstance(self.oracle, SamplerOracle)
+        local = not is_worker() and not isinstance(self.oracle, SamplerOracle)
         if local and self._reason_to_stop() is not None:
-            self.oracle.max_trials = len(self.oracle.trials)
+            self.oracle.max_trials = -1  # reached, even by no trial at all
 
     def on_trial_begin(self, trial: Trial) -> None:
         """Tells the log and the display that a trial begins."""
@@ -221,7 +221,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
 
     def save(self) -> None:
         """Saves the oracle and the tuner's own state, the latter atomically."""
-        if not _is_worker():
+        if not is_worker():
             self.oracle.save()
         store.write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
 
@@ -236,19 +236,26 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
 
     def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         reason: str | None = "stopped by an error"
+        max_trials = self.oracle.max_trials
         try:
             super().search(*fit_args, **fit_kwargs)
-            reason = None if _is_worker() else self._reason_to_stop()
+            reason = None if is_worker() else self._reason_to_stop()
         except KeyboardInterrupt:
             reason = "interrupted; run the same program again to go on"
             raise
         finally:
             self._seconds_before, self._began = self._seconds(), None
+            self._restore_max_trials(max_trials)
             if self._hparams is not None:
                 self._hparams.on_search_end()
             if self._progress is not None:
                 self._progress.on_search_end(reason)
             self._progress = None
+
+    def _restore_max_trials(self, max_trials: int | None) -> None:
+        """Lets a further search go on where a stopping rule ended this one."""
+        if not is_worker():
+            self.oracle.max_trials = max_trials
 
     def _seconds(self) -> float:
         running = 0.0 if self._began is None else time.monotonic() - self._began
@@ -364,13 +371,3 @@ def _as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
 def _check_positive(name: str, value: float | None) -> None:
     if value is not None and not value > 0:
         raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
-
-
-def _is_worker() -> bool:
-    """Whether this process is a worker of a search with a chief (KerasTuner's variables)."""
-    return "KERASTUNER_ORACLE_IP" in os.environ and not _is_chief()
-
-
-def _is_chief() -> bool:
-    chief = "chief" in os.environ.get("KERASTUNER_TUNER_ID", "")
-    return "KERASTUNER_ORACLE_IP" in os.environ and chief

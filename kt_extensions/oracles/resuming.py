@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions import store
 from kt_extensions.record import FORMAT, SearchRecord, hyperparameters_from
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
 
 if TYPE_CHECKING:
-    from kt_extensions.oracles.sampler_oracle import SamplerOracle
+    from kt_extensions.oracles.logged_oracle import LoggedOracle
+
+_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
-def open_record(oracle: SamplerOracle) -> SearchRecord:
+def open_record(oracle: LoggedOracle) -> SearchRecord:
     """Returns the record of an oracle's search, with the oracle in the state it tells of.
 
     Raises:
-        ValueError: If the folder is not a local one, or holds a search for another objective.
+        ValueError: If the folder is not a local one, or holds a search for another objective, or
+            one whose log is damaged beyond repair.
         FileNotFoundError: If a folder to warm-start from holds no project.
+        OSError: If the folder cannot be written to.
     """
     if "://" in oracle.project_dir:
         raise ValueError(
@@ -31,33 +38,74 @@ def open_record(oracle: SamplerOracle) -> SearchRecord:
             f"Received: {oracle.project_dir!r}."
         )
     record = SearchRecord(oracle.project_dir)
-    events = record.log.read() if record.log.exists() else []
-    if events:
+    if record.log.exists():
+        events = record.log.read()
+    if record.log.exists():  # still: it held more than the beginning of a first line
         _resume(oracle, record, events)
     else:
         _begin(oracle, record)
     return record
 
 
+def load_project(oracle: LoggedOracle) -> None:
+    """Loads a project that an oracle of KerasTuner's has made.
+
+    Raises:
+        ValueError: If a file of it is damaged.
+    """
+    declared = oracle.hyperparameters
+    try:
+        kt.Oracle.reload(oracle)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"Expected a project that KerasTuner can read. Received: {oracle.project_dir!r} "
+            f"({error!r}). {_advice(oracle)}"
+        ) from error
+    if oracle.given_seed is not None:
+        oracle.seed = oracle.given_seed
+    _declare(oracle, declared)
+
+
+def growth(oracle: LoggedOracle, record: SearchRecord) -> list[Event]:
+    """Returns the event that tells of the hyperparameters that were not logged yet, if any."""
+    logged = len(record.space_config)
+    if len(oracle.hyperparameters.space) == logged:
+        return []
+    added = oracle.hyperparameters.get_config()["space"][logged:]
+    return [{"event": "space", "hyperparameters": added}]
+
+
 def end_event(trial: Trial, pruned: bool = False) -> Event:
     """Returns the event that tells how a trial ended."""
-    steps = [
-        observation["step"]
-        for metric in trial.metrics.get_config()["metrics"].values()
-        for observation in metric["observations"]
-    ]
+    metrics = trial.metrics.get_config()["metrics"]
+    observations = [o for metric in metrics.values() for o in metric["observations"]]
+    for observation in observations:
+        observation["value"] = [_as_json(value) for value in observation["value"]]
     return {
         "event": "end",
         "trial": trial.trial_id,
         "status": trial.status,
         "score": trial.score,
         "best_step": trial.best_step,
-        "metrics": trial.metrics.get_config()["metrics"],
+        "metrics": metrics,
         "message": trial.message,
         "pruned": pruned,
-        "fidelity": max(steps, default=0),
+        "fidelity": max((observation["step"] for observation in observations), default=0),
         "values": trial.hyperparameters.values,
     }
+
+
+def _as_json(number: float) -> float | str:
+    """JSON has no NaN and no infinity; `float` reads their names."""
+    return number if math.isfinite(number) else str(number)
+
+
+def _metrics(event: Event) -> dict[str, Any]:
+    """Returns the metrics of an end event as KerasTuner keeps them."""
+    for metric in event["metrics"].values():
+        for observation in metric["observations"]:
+            observation["value"] = [float(value) for value in observation["value"]]
+    return dict(event["metrics"])
 
 
 def with_values(space: kt.HyperParameters, values: Mapping[str, Any]) -> kt.HyperParameters:
@@ -67,7 +115,7 @@ def with_values(space: kt.HyperParameters, values: Mapping[str, Any]) -> kt.Hype
     return hyperparameters
 
 
-def _begin(oracle: SamplerOracle, record: SearchRecord) -> None:
+def _begin(oracle: LoggedOracle, record: SearchRecord) -> None:
     """Starts the log: with the trials that KerasTuner loaded from its own files, if any."""
     header = {
         "event": "search",
@@ -76,75 +124,115 @@ def _begin(oracle: SamplerOracle, record: SearchRecord) -> None:
         "direction": oracle.objective.direction,
         "seed": oracle.seed,
     }
-    space = oracle.hyperparameters.get_config()["space"]
-    events: list[Event] = [header, {"event": "space", "hyperparameters": space}]
     record.apply(header)
-    record.apply(events[1])
-    events += _known_events(oracle, record)
-    for trial_id in oracle.start_order:
-        events += _events_of(oracle.trials[trial_id], record)
-    record.log.append(*events)
-    for event in events[2:]:
+    space = growth(oracle, record)
+    for event in space:
+        record.apply(event)
+    events = [*_known_events(oracle, record), *_loaded_events(oracle, record)]
+    record.log.create(header, *space, *events)
+    for event in events:
         record.apply(event)
     oracle.save_state()
 
 
-def _known_events(oracle: SamplerOracle, record: SearchRecord) -> list[Event]:
-    return [
-        {"event": "known", "values": values, "y": y if y < float("inf") else None}
-        for folder in oracle.warm_start
-        for values, y in known_trials(folder, record.space, oracle.objective)
-    ]
+def _known_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:
+    for folder in oracle.warm_start:
+        for values, y in known_trials(folder, record.space, oracle.objective):
+            yield {"event": "known", "values": values, "y": y if math.isfinite(y) else None}
 
 
-def _events_of(trial: Trial, record: SearchRecord) -> list[Event]:
-    values = trial.hyperparameters.values
-    proposal = record.space.encode(values).tolist()
-    start = {"event": "start", "trial": trial.trial_id, "values": values, "proposal": proposal}
-    return [start] if trial.status == TrialStatus.RUNNING else [start, end_event(trial)]
+def _loaded_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:
+    for trial_id in oracle.start_order:
+        trial = oracle.trials[trial_id]
+        if trial.score is not None and not math.isfinite(trial.score):
+            trial.status, trial.score = TrialStatus.FAILED, None
+        yield _start_event(trial_id, trial.hyperparameters.values)
+        if trial.status != TrialStatus.RUNNING:
+            yield end_event(trial)
 
 
-def _resume(oracle: SamplerOracle, record: SearchRecord, events: list[Event]) -> None:
-    _check_header(oracle, record, events[0])
-    for event in events:
-        record.apply(event)
-    _restore_space(oracle, record)
-    for event in events:
-        if event["event"] == "start":
-            _restore_start(oracle, event)
-        elif event["event"] == "end":
-            _restore_end(oracle, event)
-    unfinished = [t for t in oracle.start_order if t not in set(oracle.end_order)]
-    oracle._retry_queue = unfinished[::-1]
+def _start_event(trial_id: str, values: Mapping[str, Any]) -> Event:
+    """Returns the event for a trial of which no proposal is known."""
+    return {"event": "start", "trial": trial_id, "values": dict(values), "proposal": None}
+
+
+def _resume(oracle: LoggedOracle, record: SearchRecord, events: list[Event]) -> None:
+    _check_header(oracle, record, events[0] if events else {"event": "nothing that can be read"})
+    declared = oracle.hyperparameters
+    for event in _with_lost_starts(events):
+        _check_space(record, event)
+        _replay(oracle, record, event)
+    _declare(oracle, declared)
+    _recover(oracle, record)
+    oracle._retry_queue = list(reversed(record.unfinished))
     if oracle.start_order:
-        oracle.save_trial_file(oracle.trials[events[-1].get("trial", oracle.start_order[-1])])
+        _write_last(oracle, events[-1].get("trial", oracle.start_order[-1]))
 
 
-def _check_header(oracle: SamplerOracle, record: SearchRecord, header: Event) -> None:
-    advice = "Change `project_name` or `directory`, or pass `overwrite=True`, to begin a new search"
+def _write_last(oracle: LoggedOracle, trial_id: str) -> None:
+    """Brings the trial's own file up to the log, which is written before it."""
+    file, trial = oracle.trial_file(trial_id), oracle.trials[trial_id]
+    state = store.read_trial(file) if file.exists() else None
+    if state is None or state["status"] != trial.status:
+        oracle.save_trial_file(trial)
+
+
+def _check_header(oracle: LoggedOracle, record: SearchRecord, header: Event) -> None:
     if header["event"] != "search" or header["format"] > FORMAT:
         raise ValueError(
             f"Expected a log of format {FORMAT}. Received: {record.log.path}, which begins with "
-            f"{header}. {advice}."
+            f"{header}. {_advice(oracle)}"
         )
     if header["objective"] != str(oracle.objective):
         raise ValueError(
             f"The project folder {oracle.project_dir!r} holds a search for "
-            f"{header['objective']}. Received: {oracle.objective}. {advice}."
+            f"{header['objective']}. Received: {oracle.objective}. {_advice(oracle)}"
         )
     if oracle.given_seed not in (None, header["seed"]):
         warnings.warn(
             f"The resumed search keeps its seed {header['seed']}. "
-            f"Received: seed={oracle.given_seed}. {advice}.",
+            f"Received: seed={oracle.given_seed}. {_advice(oracle)}",
             stacklevel=2,
         )
     oracle.seed = header["seed"]
 
 
-def _restore_space(oracle: SamplerOracle, record: SearchRecord) -> None:
-    """The recorded space comes first, then what the program declares beyond it."""
-    declared = oracle.hyperparameters
-    oracle.hyperparameters = hyperparameters_from(record.space_config)
+def _check_space(record: SearchRecord, event: Event) -> None:
+    """Raises if the sampler proposed a point of another space than the log tells of."""
+    if event["event"] == "start" and len(event["proposal"] or record.space) != len(record.space):
+        raise ValueError(
+            f"Expected a log with the whole search space. Received: {record.log.path}, in which a "
+            f"line about it is damaged: trial {event['trial']} has {len(event['proposal'])} "
+            f"hyperparameters, the lines before it tell of {len(record.space)}. "
+            + _advice_for(record.log.path.parent)
+        )
+
+
+def _advice(oracle: LoggedOracle) -> str:
+    return _advice_for(Path(oracle.project_dir))
+
+
+def _advice_for(folder: Path) -> str:
+    return (
+        "To begin a new search, change `project_name` or `directory`, or pass `overwrite=True`. "
+        f"With `warm_start=[{str(folder)!r}]` a search in another folder learns from the trials "
+        "of this one."
+    )
+
+
+def _with_lost_starts(events: Iterable[Event]) -> Iterator[Event]:
+    """Puts a start before the end of each trial whose own one was damaged."""
+    started = set()
+    for event in events:
+        if event["event"] == "end" and event["trial"] not in started:
+            yield _start_event(event["trial"], event["values"])
+        if event["event"] in ("start", "end"):
+            started.add(event["trial"])
+        yield event
+
+
+def _declare(oracle: LoggedOracle, declared: kt.HyperParameters) -> None:
+    """Adds to the recorded space what the program declares beyond it."""
     recorded = {_declaration(hp, "conditions"): hp for hp in oracle.hyperparameters.space}
     changed = [
         hp.name
@@ -155,10 +243,10 @@ def _restore_space(oracle: SamplerOracle, record: SearchRecord) -> None:
     if changed:
         warnings.warn(
             f"The resumed search keeps the domains it began with; the program now declares others "
-            f"for {changed}. Pass `overwrite=True` to begin a new search.",
+            f"for {changed}. {_advice(oracle)}",
             stacklevel=2,
         )
-    oracle.update_space(declared)
+    oracle.add_to_space(declared)
 
 
 def _declaration(hp: Any, *only: str) -> str:
@@ -167,22 +255,63 @@ def _declaration(hp: Any, *only: str) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _restore_start(oracle: SamplerOracle, event: Event) -> None:
-    trial_id = event["trial"]
-    hyperparameters = with_values(oracle.hyperparameters, event["values"])
-    oracle.trials[trial_id] = Trial(hyperparameters, trial_id, TrialStatus.RUNNING)
-    oracle.start_order.append(trial_id)
-    if "enqueued" in event:
-        oracle.enqueued_before[json.dumps(event["enqueued"], sort_keys=True)] += 1
+def _replay(oracle: LoggedOracle, record: SearchRecord, event: Event) -> None:
+    """Applies an event to the record and to what the base class keeps."""
+    record.apply(event)
+    match event["event"]:
+        case "space":
+            oracle.hyperparameters = hyperparameters_from(record.space_config)
+        case "start":
+            hyperparameters = with_values(oracle.hyperparameters, event["values"])
+            oracle.trials[event["trial"]] = Trial(hyperparameters, event["trial"])
+            oracle.start_order.append(event["trial"])
+        case "end":
+            oracle._run_times[event["trial"]] += 1
+            if event["status"] != TrialStatus.INVALID:
+                _replay_end(oracle, oracle.trials[event["trial"]], event)
 
 
-def _restore_end(oracle: SamplerOracle, event: Event) -> None:
-    trial = oracle.trials[event["trial"]]
-    oracle._run_times[trial.trial_id] += 1
-    if event["status"] == TrialStatus.INVALID:
-        return
-    trial.hyperparameters.values = event["values"]
-    trial.metrics = type(trial.metrics).from_config({"metrics": event["metrics"]})
+def _replay_end(oracle: LoggedOracle, trial: Trial, event: Event) -> None:
+    trial.hyperparameters = with_values(oracle.hyperparameters, event["values"])
+    trial.metrics = type(trial.metrics).from_config({"metrics": _metrics(event)})
     trial.score, trial.best_step = event["score"], event["best_step"]
     trial.status, trial.message = event["status"], event["message"]
     oracle.end_order.append(trial.trial_id)
+
+
+def _recover(oracle: LoggedOracle, record: SearchRecord) -> None:
+    """Takes from KerasTuner's files what the log should tell of the trials, and does not.
+
+    So it is if lines of it were damaged. The files tell less: no proposals, no order.
+    """
+    for file in sorted(Path(oracle.project_dir).glob("trial_*/trial.json")):
+        trial_id = file.parent.name.removeprefix("trial_")
+        if trial_id in oracle.trials and trial_id not in record.unfinished:
+            continue
+        state = store.read_trial(file)
+        if state is not None:
+            _recover_trial(oracle, record, Trial.from_state(state))
+    _check_complete(oracle, record)
+
+
+def _recover_trial(oracle: LoggedOracle, record: SearchRecord, trial: Trial) -> None:
+    events = []
+    if trial.trial_id not in oracle.trials:
+        events.append(_start_event(trial.trial_id, trial.hyperparameters.values))
+    if trial.status in _FINISHED:
+        oracle.add_to_space(trial.hyperparameters)
+        events += [*growth(oracle, record), end_event(trial)]
+    if events:
+        record.log.append(*events)
+    for event in events:
+        _replay(oracle, record, event)
+
+
+def _check_complete(oracle: LoggedOracle, record: SearchRecord) -> None:
+    """Raises if a trial was lost: KerasTuner names a new one by the number of trials there are."""
+    numbers = [int(name) for name in oracle.trials if name.isdecimal()]
+    if max(numbers, default=-1) >= len(oracle.trials):
+        raise ValueError(
+            f"Expected a log with {max(numbers) + 1} trials. Received: {record.log.path} with "
+            f"{len(oracle.trials)} that can be read. {_advice(oracle)}"
+        )

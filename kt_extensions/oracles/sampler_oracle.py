@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
+import numbers
 import os
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import objectives, store
+from kt_extensions import objectives
 from kt_extensions.oracles import resuming
-from kt_extensions.record import SearchRecord
+from kt_extensions.oracles.logged_oracle import LoggedOracle
+from kt_extensions.oracles.processes import is_chief, locked
+from kt_extensions.oracles.queue import Queue, fill_in
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Array
 
 
-class SamplerOracle(kt.Oracle):  # type: ignore[misc]
+class SamplerOracle(LoggedOracle):
     """A KerasTuner oracle whose values come from a sampler.
 
     The trial log in the project folder is its memory: a search that was killed anywhere and is run
@@ -92,17 +95,13 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
             max_consecutive_failed_trials=max_consecutive_failed_trials,
         )
         self.given_seed = seed
-        self.seed = random.randrange(2**31) if seed is None else seed
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
         self.sampler = sampler or self._make_default_sampler()
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""
-        self._record: SearchRecord | None = None
-        self._queue: list[dict[str, Any]] = []
-        self.enqueued_before: Counter[str] = Counter()  # by the runs that this one resumes
-        self._pruned: set[str] = set()
-        self._failures_in_a_row = 0
-        self._kept_error: Exception | None = None
+        self._queue = Queue()
+        self._ended = False
 
     def _make_default_sampler(self) -> Sampler:
         if self.default_sampler is None:
@@ -132,33 +131,38 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
         tuner.oracle.enqueue({"units_0": 64, "learning_rate": 1e-3})
         ```
         """
-        if self.hyperparameters.space:
-            SearchSpace.from_hyperparameters(self.hyperparameters.space).check(values)
-        self._queue.append(dict(values))
+        known = self.hyperparameters.space
+        self._queue.add(values, SearchSpace.from_hyperparameters(known) if known else None)
 
-    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Returns the best completed trials, the best first; fewer if fewer have completed."""
-        ranking = self._record.ranking if self._record else []
-        return [self.trials[trial_id] for _, _, trial_id in ranking[:num_trials]]
-
-    # The life of a trial. KerasTuner holds a lock while its methods run, and an exception would
-    # leave it locked: errors in there are kept, and raised when the lock is free.
+    # The life of a trial.
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """Returns the next trial for a tuner; see `keras_tuner.Oracle.create_trial`."""
-        _ = self.record
-        self._check_queue()
-        trial = super().create_trial(tuner_id)
-        self._raise_kept_error()
-        if trial.status == TrialStatus.STOPPED:
-            self.save_state()
-        return trial
+        """Returns the next trial for a tuner; see `keras_tuner.Oracle.create_trial`.
+
+        Raises:
+            ValueError: If a configuration that was enqueued is not one of the space.
+            OSError: If the project folder cannot be written to.
+        """
+        try:
+            with self._consistently():
+                _ = self.record
+                trial = super().create_trial(tuner_id)
+                if trial.status == TrialStatus.STOPPED:
+                    self.save_state()
+                return trial
+        except Exception as error:
+            self.tuner_ids.discard(tuner_id)
+            self._end_search(error)
+            return Trial(self.get_space(), status=TrialStatus.STOPPED)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial: what the sampler proposes."""
-        if self.stopping is not None and self.stopping():
+        if self._ended or (self.stopping is not None and self.stopping()):
             return {"status": TrialStatus.STOPPED}
-        with self._keeping_errors(), contextlib.suppress(SpaceExhausted):
+        self._record_growth()
+        if self.ongoing_trials and not len(self.record.space):
+            return {"status": TrialStatus.IDLE}  # the first trial is about to tell the space
+        with contextlib.suppress(SpaceExhausted):
             return {"status": TrialStatus.RUNNING, "values": self._propose(trial_id)}
         return {"status": TrialStatus.STOPPED}
 
@@ -168,11 +172,12 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
         Raises:
             ValueError: If the objective is not among the metrics, or a metric is not a number.
         """
-        self._check_objective_found(metrics)
-        numbers = {name: float(value) for name, value in metrics.items()}
-        trial = super().update_trial(trial_id, numbers, step)
-        self._raise_kept_error()
-        return trial
+        values = {name: float(value) for name, value in metrics.items()}
+        if self.objective.has_value(values):  # that of several objectives is their sum
+            values.setdefault(self.objective.name, self.objective.get_value(values))
+        with locked(self):
+            _ = self.record
+            return super().update_trial(trial_id, values, getattr(step, "item", lambda: step)())
 
     def end_trial(self, trial: Trial | str, status: str = TrialStatus.COMPLETED) -> None:
         """Ends a trial; see `keras_tuner.Oracle.end_trial`.
@@ -183,65 +188,52 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
         Raises:
             RuntimeError: If `max_consecutive_failed_trials` trials in a row have failed, or the
                 trial declared hyperparameters that it may not. The trial is recorded before.
+            ValueError: If the trial declared a name again with another domain. It is recorded too.
+            OSError: If the end could not be recorded. The trial is to run again then.
         """
-        if isinstance(trial, str):
-            trial = self.trials[trial]
-            trial.status = status
-        refusal = self._refuse(trial)
-        super().end_trial(trial)
-        self._raise_kept_error()
-        if refusal is not None:
-            raise refusal
-        self._raise_after_too_many_failures(self.trials[trial.trial_id])
+        with self._consistently():
+            _ = self.record
+            if isinstance(trial, str):
+                trial = self.trials[trial]
+                trial.status = status
+            refusal = self._check_end(trial)
+            with self._no_longer_ongoing(trial.trial_id):
+                super().end_trial(trial)
+        error = refusal or self._too_many_failures(self.trials[trial.trial_id])
+        if error is not None:
+            self._end_search(error)
 
     def score_trial(self, trial: Trial) -> None:
         """Scores a completed trial. An infinite score counts as none, as NaN does."""
         super().score_trial(trial)
         trial.score = float(trial.score) if math.isfinite(trial.score) else math.nan
 
-    def update_space(self, hyperparameters: kt.HyperParameters) -> None:
-        """Adds new hyperparameters to the space; see `keras_tuner.Oracle.update_space`.
-
-        Raises:
-            ValueError: If a name is declared again with another domain.
-            RuntimeError: If there are new ones while `allow_new_entries=False`.
-        """
-        self._check_growth(hyperparameters)
-        super().update_space(hyperparameters)
-
     def _propose(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial, once its start is recorded."""
         record = self.record
-        self._record_growth()
-        rng = np.random.default_rng([self.seed, len(self.trials)])
-        point = np.array(self.sampler.suggest(record.table.history(), rng))
         event: dict[str, Any] = {"event": "start", "trial": trial_id}
-        if self._queue:
-            given = event["enqueued"] = self._queue.pop(0)
-            for name, value in given.items():
-                i = record.space.index[name]
-                point[i] = record.space.dimensions[i].domain.coordinate(value)
-            values = {n: given.get(n, v) for n, v in record.space.decode(point).items()}
+        given = self._queue.next(record.space, record.enqueued)
+        if given is None:
+            point = self._suggest()
+            values: dict[str, Any] = record.space.decode(point)
         else:
-            values = record.space.decode(point)
+            event["enqueued"] = given
+            values, point = fill_in(record.space, given, self._suggest_for_queue())
         record.write({**event, "values": values, "proposal": point.tolist()})
         return values
 
-    def _check_queue(self) -> None:
-        """Leaves in the queue what is to run, and checks it against the space as it is now."""
-        queue, self._queue = self._queue, []
-        if not queue:
-            return
-        space = SearchSpace.from_hyperparameters(self.hyperparameters.space)
-        for values in queue:
-            space.check(values)
-            name = json.dumps(values, sort_keys=True)
-            if self.enqueued_before[name]:
-                self.enqueued_before[name] -= 1
-            else:
-                self._queue.append(values)
+    def _suggest(self) -> Array:
+        rng = np.random.default_rng([self.seed, len(self.trials)])
+        return self.sampler.suggest(self.record.table.history(), rng)
 
-    def _refuse(self, trial: Trial) -> Exception | None:
+    def _suggest_for_queue(self) -> Array:
+        """What a person asks for is run even if everything was tried before."""
+        try:
+            return self._suggest()
+        except SpaceExhausted:
+            return np.full(len(self.record.space), 0.5)
+
+    def _check_end(self, trial: Trial) -> Exception | None:
         """Gives a trial that cannot be recorded as it is the status and the message it deserves."""
         if trial.status == TrialStatus.STOPPED:
             self._pruned.add(trial.trial_id)
@@ -251,129 +243,68 @@ class SamplerOracle(kt.Oracle):  # type: ignore[misc]
             trial.status = TrialStatus.INVALID
             trial.message = f"The objective {self.objective.name!r} was not reported."
         try:
-            self._check_growth(trial.hyperparameters)
-            return None
+            self.update_space(trial.hyperparameters)
         except (ValueError, RuntimeError) as error:
-            known = self.record.space.index
-            kept = {n: v for n, v in trial.hyperparameters.values.items() if n in known}
-            trial.hyperparameters = resuming.with_values(self.hyperparameters, kept)
             trial.status, trial.message = TrialStatus.FAILED, str(error)
+            trial.hyperparameters = self._as_started(trial)
             return error
+        if trial is not self.trials[trial.trial_id]:
+            trial.hyperparameters = self._as_received(trial)
+        return None
 
-    def _check_growth(self, hyperparameters: kt.HyperParameters) -> None:
-        known = {_identity(hp) for hp in self.hyperparameters.space}
-        new = [hp for hp in hyperparameters.space if _identity(hp) not in known]
-        if new and not self.allow_new_entries:
-            raise RuntimeError(
-                "Expected only hyperparameters declared in `hyperparameters`, since "
-                f"allow_new_entries=False. Received: {[hp.name for hp in new]}. Declare them, or "
-                "pass allow_new_entries=True."
-            )
-        if new and self.tune_new_entries:
-            SearchSpace.from_hyperparameters([*self.hyperparameters.space, *new])
+    def _as_started(self, trial: Trial) -> kt.HyperParameters:
+        values = self.record.unfinished[trial.trial_id]
+        return resuming.with_values(self.hyperparameters, values)
+
+    def _as_received(self, trial: Trial) -> kt.HyperParameters:
+        """Undoes what happens to values between processes: 32-bit floats, and inactive ones."""
+        received = trial.hyperparameters.values
+        hyperparameters = self._as_started(trial)
+        new = {n: v for n, v in received.items() if n not in self.record.space.index}
+        hyperparameters.values.update(new)
+        return hyperparameters
+
+    def _record_values(self, trial: Trial) -> None:
+        """Keeps the values of the active hyperparameters.
+
+        KerasTuner's own draws some at random where a name is declared under two conditions.
+        """
+        hyperparameters = trial.hyperparameters
+        for hp in hyperparameters.space:
+            if hyperparameters.is_active(hp.name):
+                hyperparameters.values.setdefault(hp.name, hp.default)
+            else:
+                hyperparameters.values.pop(hp.name, None)
 
     def _check_consecutive_failures(self) -> None:
-        """Counts failures. KerasTuner's own raises here, while the lock is held."""
+        """Counts failures. KerasTuner's own raises here, before the trial is saved."""
         failed = self.trials[self.end_order[-1]].status == TrialStatus.FAILED
         self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
 
-    def _raise_after_too_many_failures(self, trial: Trial) -> None:
+    def _too_many_failures(self, trial: Trial) -> Exception | None:
         limit = self.max_consecutive_failed_trials
-        if limit is not None and self._failures_in_a_row >= limit:
-            self._failures_in_a_row = 0
-            raise RuntimeError(
-                f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
-                f"All trials so far are saved. The last one failed with:\n{trial.message}"
-            )
+        if limit is None or self._failures_in_a_row < limit:
+            return None
+        self._failures_in_a_row = 0
+        return RuntimeError(
+            f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
+            f"All trials so far are saved. The last one failed with:\n{trial.message}"
+        )
 
-    def _raise_kept_error(self) -> None:
-        error, self._kept_error = self._kept_error, None
-        if error is not None:
+    def _end_search(self, error: Exception) -> None:
+        """Raises the error; a chief ends the search, since an error would keep it running."""
+        if not is_chief():
             raise error
+        warnings.warn(f"The search ends: {error}", RuntimeWarning, stacklevel=3)
+        self._ended = True
 
-    # What is kept in the project folder.
-
-    @property
-    def record(self) -> SearchRecord:
-        """What the search has done so far, taken up from the project folder if it holds a search.
-
-        Raises:
-            RuntimeError: If no tuner was made with the oracle: there is no project folder then.
-        """
-        if self._record is None:
-            if not hasattr(self, "_directory"):
-                raise RuntimeError(
-                    "Expected an oracle that a tuner was made with. Received one that has no "
-                    "project folder yet. Pass it as `oracle=` to a tuner first."
-                )
-            self._record = resuming.open_record(self)
-        return self._record
-
-    @property
-    def project_dir(self) -> str:
-        """The project folder."""
-        return os.path.join(str(self._directory), self._project_name)
-
-    def save(self) -> None:
-        """Saves the search space as far as it is known; all else was saved when it happened."""
-        with self._keeping_errors():
-            self._record_growth()
-
-    def reload(self) -> None:
-        """Takes up the search that the project folder holds.
-
-        KerasTuner's tuners call this before they read their own file, which they do not write
-        atomically: one that a kill left damaged is replaced here.
-        """
-        store.mend_json_files(self.project_dir)
-        has_log = os.path.exists(os.path.join(self.project_dir, store.LOG_NAME))
-        if not has_log and os.path.exists(self._get_oracle_fname()):
-            super().reload()
-        _ = self.record
-
-    def save_state(self) -> None:
-        """Writes the file `oracle.json`, through which KerasTuner's own tools load the search."""
-        store.write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
-
-    def save_trial_file(self, trial: Trial) -> None:
-        """Writes the file `trial.json` that KerasTuner's own tools read."""
-        path = os.path.join(self.project_dir, f"trial_{trial.trial_id}", "trial.json")
-        store.write_atomically(path, json.dumps(trial.get_state()))
-
-    def _save_trial(self, trial: Trial) -> None:
-        with self._keeping_errors():
-            if trial.status != TrialStatus.RUNNING:
-                self._record_end(trial)
-            self.save_trial_file(trial)
-
-    def _record_end(self, trial: Trial) -> None:
-        self._record_growth()
-        if trial.status != TrialStatus.COMPLETED:
-            trial.score = None
-        self.record.write(resuming.end_event(trial, trial.trial_id in self._pruned))
-        if trial.status == TrialStatus.INVALID:
-            trial.metrics = type(trial.metrics)()
-
-    def _record_growth(self) -> None:
-        logged = len(self.record.space_config)
-        if len(self.hyperparameters.space) > logged:
-            added = self.hyperparameters.get_config()["space"][logged:]
-            self.record.write({"event": "space", "hyperparameters": added})
-
-    @contextlib.contextmanager
-    def _keeping_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self._kept_error = error
-
-
-def _identity(hp: Any) -> tuple[Any, ...]:
-    return (hp.name, *((c.name, tuple(c.values)) for c in hp.conditions))
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of the oracle has no tuner that could stop it."""
+        return {**self.__dict__, "stopping": None}
 
 
 def _check_integer(name: str, value: Any, least: int) -> None:
-    if value is not None and (not isinstance(value, int) or value < least):
+    if value is not None and (not isinstance(value, numbers.Integral) or int(value) < least):
         raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")
 
 

@@ -1,0 +1,208 @@
+"""An oracle whose memory is a log: what it does survives errors, kills and restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions import store
+from kt_extensions.oracles import resuming
+from kt_extensions.oracles.processes import locked
+from kt_extensions.record import SearchRecord
+from kt_extensions.space import SearchSpace
+
+
+class LoggedOracle(kt.Oracle):  # type: ignore[misc]
+    """A KerasTuner oracle that records each event of its search in the project folder.
+
+    Subclasses propose values, in `populate_space`, and record that a trial has started.
+    """
+
+    given_seed: int | None = None
+    """The seed that the program asked for, if any."""
+    warm_start: tuple[str, ...] = ()
+    """Folders of earlier projects to learn from."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ongoing_trials: dict[str, Trial] = {}
+        self._forget()
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best completed trials, the best first; fewer if fewer have completed."""
+        if self._record is None and not self._has_log():
+            return []
+        return [self.trials[trial_id] for _, _, trial_id in self.record.ranking[:num_trials]]
+
+    # The search space.
+
+    def update_space(self, hyperparameters: kt.HyperParameters) -> None:
+        """Adds new hyperparameters to the space; see `keras_tuner.Oracle.update_space`.
+
+        Raises:
+            ValueError: If a name is declared again with another domain.
+            RuntimeError: If there are new ones while `allow_new_entries=False`.
+        """
+        new = self._new(hyperparameters)
+        if new and not self.allow_new_entries:
+            raise RuntimeError(
+                "Expected only hyperparameters declared in `hyperparameters`, since "
+                f"allow_new_entries=False. Received: {[hp.name for hp in new]}. Declare them, or "
+                "pass allow_new_entries=True."
+            )
+        if self.tune_new_entries:
+            self.add_to_space(hyperparameters)
+
+    def add_to_space(self, hyperparameters: kt.HyperParameters) -> None:
+        """Adds new hyperparameters to the space, whoever declares them.
+
+        Raises:
+            ValueError: If a name is declared again with another domain.
+        """
+        new = self._new(hyperparameters)
+        if new:
+            SearchSpace.from_hyperparameters([*self.hyperparameters.space, *new])
+            self.hyperparameters.merge(new)
+
+    def _new(self, hyperparameters: kt.HyperParameters) -> list[Any]:
+        known = {_identity(hp) for hp in self.hyperparameters.space}
+        return [hp for hp in hyperparameters.space if _identity(hp) not in known]
+
+    # The lock, and what is kept in memory.
+
+    @contextlib.contextmanager
+    def _consistently(self) -> Iterator[None]:
+        """Holds the lock. After an error the log tells the state, not what is left in memory."""
+        with locked(self):
+            try:
+                yield
+            except BaseException:
+                if self._record is not None:
+                    self._forget()
+                    with contextlib.suppress(Exception):
+                        _ = self.record
+                raise
+
+    @contextlib.contextmanager
+    def _no_longer_ongoing(self, trial_id: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            ongoing = self.ongoing_trials.items()
+            self.ongoing_trials = {t: trial for t, trial in ongoing if trial.trial_id != trial_id}
+
+    def _forget(self) -> None:
+        """Forgets all that the log tells; it is read again when it is needed."""
+        self._record: SearchRecord | None = None
+        self.trials: dict[str, Trial] = {}
+        self.start_order: list[str] = []
+        self.end_order: list[str] = []
+        self._retry_queue: list[str] = []
+        self._run_times.clear()
+        self._pruned: set[str] = set()
+        self._failures_in_a_row = 0
+
+    @property
+    def record(self) -> SearchRecord:
+        """What the search has done so far, taken up from the project folder if it holds a search.
+
+        Raises:
+            RuntimeError: If no tuner was made with the oracle: there is no project folder then.
+        """
+        if self._record is None:
+            if not hasattr(self, "_directory"):
+                raise RuntimeError(
+                    "Expected an oracle that a tuner was made with. Received one that has no "
+                    "project folder yet. Pass it as `oracle=` to a tuner first."
+                )
+            self._record = resuming.open_record(self)
+            self._keep_ongoing(self._record)
+        return self._record
+
+    def _keep_ongoing(self, record: SearchRecord) -> None:
+        """Trials that run in other threads or workers go on after the log was read again."""
+        ongoing = self.ongoing_trials.items()
+        self.ongoing_trials = {
+            t: trial for t, trial in ongoing if trial.trial_id in record.unfinished
+        }
+        for trial in self.ongoing_trials.values():
+            self.trials[trial.trial_id] = trial
+            self._retry_queue.remove(trial.trial_id)
+
+    def _set_project_dir(self, directory: str, project_name: str) -> None:
+        """Called by each tuner that the oracle is given to: it takes up what is in its folder."""
+        super()._set_project_dir(directory, project_name)
+        self.ongoing_trials = {}
+        self._forget()
+
+    # What is kept in the project folder.
+
+    @property
+    def project_dir(self) -> str:
+        """The project folder."""
+        return os.path.join(str(self._directory), self._project_name)
+
+    def trial_file(self, trial_id: str) -> Path:
+        """Returns the path of the file of a trial that KerasTuner's own tools read."""
+        return Path(self.project_dir, f"trial_{trial_id}", "trial.json")
+
+    def _has_log(self) -> bool:
+        return hasattr(self, "_directory") and Path(self.project_dir, store.LOG_NAME).exists()
+
+    def save(self) -> None:
+        """Saves the search space as far as it is known; all else was saved when it happened."""
+        with self._consistently():
+            self._record_growth()
+
+    def reload(self) -> None:
+        """Takes up the search that the project folder holds.
+
+        KerasTuner's tuners call this before they read their own file, which they do not write
+        atomically: one that a kill left damaged is replaced here.
+        """
+        with self._consistently():
+            store.mend_json_files(self.project_dir)
+            if not self._has_log() and os.path.exists(self._get_oracle_fname()):
+                resuming.load_project(self)
+            _ = self.record
+
+    def save_state(self) -> None:
+        """Writes the file `oracle.json`, through which KerasTuner's own tools load the search."""
+        store.write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))
+
+    def save_trial_file(self, trial: Trial) -> None:
+        """Writes the file `trial.json` that KerasTuner's own tools read."""
+        store.write_atomically(self.trial_file(trial.trial_id), json.dumps(trial.get_state()))
+
+    def _save_trial(self, trial: Trial) -> None:
+        if trial.status != TrialStatus.RUNNING:
+            self._record_end(trial)
+        self.save_trial_file(trial)
+
+    def _record_end(self, trial: Trial) -> None:
+        self._record_growth()
+        if trial.status != TrialStatus.COMPLETED:
+            trial.score = None
+        self.record.write(resuming.end_event(trial, trial.trial_id in self._pruned))
+        if trial.status == TrialStatus.INVALID:
+            trial.metrics = type(trial.metrics)()
+
+    def _record_growth(self) -> None:
+        self.record.write(*resuming.growth(self, self.record))
+
+
+def _identity(hp: Any) -> tuple[Any, ...]:
+    """What KerasTuner knows a hyperparameter by; messages between processes round its floats."""
+    return (hp.name, *((c.name, tuple(map(_rounded, c.values))) for c in hp.conditions))
+
+
+def _rounded(value: Any) -> Any:
+    return float(np.float32(value)) if isinstance(value, float) else value

@@ -1,0 +1,90 @@
+"""Configurations that a person asks for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kt_extensions.record import name_of
+from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Array, Interval, Value
+
+
+class Queue:
+    """The configurations that the program asked for, whether they have been run or not.
+
+    Which have been is what the search's log tells: a program that is run again asks again.
+    """
+
+    def __init__(self) -> None:
+        self._asked: list[dict[str, Any]] = []
+
+    def add(self, values: Mapping[str, Any], space: SearchSpace | None) -> None:
+        """Adds a configuration; checks it if the space is known already."""
+        if space is not None:
+            space.check(values)
+        self._asked.append(dict(values))
+
+    def next(self, space: SearchSpace, started: Counter[str]) -> dict[str, Value] | None:
+        """Returns the first configuration that was not run as often as it was asked for.
+
+        Args:
+            space: The search space.
+            started: How often each was run, by `name_of`.
+
+        Raises:
+            ValueError: If one is not of the space. It is taken out.
+        """
+        left = Counter(started)
+        for values in list(self._asked):
+            try:
+                space.check(values)
+            except ValueError:
+                self._asked.remove(values)
+                raise
+            exact = {name: _exact(space, name, value) for name, value in values.items()}
+            if not left[name_of(exact)]:
+                return exact
+            left[name_of(exact)] -= 1
+        return None
+
+
+def fill_in(
+    space: SearchSpace, given: Mapping[str, Value], point: Array
+) -> tuple[dict[str, Value], Array]:
+    """Returns the values and the point of a configuration of which some values are given.
+
+    Args:
+        space: The search space, of `d` dimensions.
+        given: Some values. The parents that they need get values for which they are active.
+        point: Array `(d,)`, what the sampler proposes for the other dimensions.
+    """
+    point = np.array(point)
+    for name, value in _with_parents(space, given).items():
+        i = space.index[name]
+        point[i] = space.dimensions[i].domain.coordinate(value)
+    return {name: given.get(name, v) for name, v in space.decode(point).items()}, point
+
+
+def _with_parents(space: SearchSpace, given: Mapping[str, Value]) -> dict[str, Value]:
+    values = dict(given)
+    for dimension in reversed(space.dimensions):
+        if dimension.name in values and not dimension.is_active(values):
+            scopes = (
+                {c.parent: values.get(c.parent, c.values[0]) for c in scope}
+                for scope in dimension.scopes
+                if all(c.parent not in values or c.holds(values) for c in scope)
+            )
+            values.update(next(scopes))
+    return values
+
+
+def _exact(space: SearchSpace, name: str, value: Any) -> Value:
+    """Returns a value as the domain has it; a float of a continuous domain stays as it is."""
+    domain = space.dimensions[space.index[name]].domain
+    if isinstance(domain, Interval):
+        return min(max(float(value), domain.low), domain.high)
+    return domain.value(domain.coordinate(value))
