@@ -2,7 +2,7 @@
 
 A density is a mixture of product kernels, one for each observed configuration. In an ordered
 dimension the kernel is a normal distribution truncated to the unit interval; a finite dimension is
-scored by the mass in the level's cell, so that rounding favours no level. In an unordered dimension
+scored by the mass in the level's cell, so that rounding favors no level. In an unordered dimension
 it is the observed level, and with the bandwidth's probability any level. Where the dimension is
 inactive in the observed configuration (NaN) the kernel is uniform: the mixture is then a joint
 density over the tree of conditions, in which the distribution of a child rests on the
@@ -25,8 +25,7 @@ from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import BELOW_ONE, Array
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-_TABLE_LEVELS = 128  # finite dimensions up to this size are scored through a table of all levels
-_FINE_CELL = 1e-3  # cells narrower than this are scored by the density in them
+_FINE_CELL = 1e-2  # levels with narrower cells are scored by the density at their center
 _TINY = 1e-300  # keeps the logarithm of a mass finite
 
 
@@ -78,12 +77,11 @@ class ParzenEstimator:
     def log_density(self, points: Features) -> Array:
         """Returns the log density at configurations, array `(m,)`, up to a constant of the space.
 
-        In finite dimensions it is the log mass of the level.
+        A finite dimension counts by the mass of the level's cell; if it has levels with cells
+        narrower than 0.01, by the mean density in the cell instead.
         """
         layout = _layout(self.space)
         log_kernels: Array = self._parameters(layout) @ points.features
-        for dimension in layout.celled:
-            log_kernels += self._cell_terms(dimension, points.x[:, dimension])
         log_kernels += np.log(self.weights)[:, np.newaxis]
         top = log_kernels.max(axis=0)
         log_density: Array = np.log(np.exp(log_kernels - top).sum(axis=0)) + top
@@ -112,19 +110,18 @@ class ParzenEstimator:
         return -0.5 * precision, slope, constant
 
     def _table_ordered(self, layout: _Layout) -> Array:
-        """Log masses of all levels of the small ordered dimensions, side by side."""
-        if not layout.tabled:
+        """Log masses of all levels with wide cells, side by side."""
+        if not len(layout.edge):
             return np.empty((len(self.centers), 0))
         center = self.centers[:, layout.edge_dimension]
         deviation = self.bandwidths[:, layout.edge_dimension]
-        edge = (layout.edge - center) / deviation
-        tail = np.copysign(ndtr(-np.abs(edge)), edge)
+        tail = _signed_tail((layout.edge - center) / deviation)
         mass = _mass_between(tail[:, layout.upper_edge - 1], tail[:, layout.upper_edge])
-        total = _mass_between(tail[:, layout.first_edge], tail[:, layout.last_edge])
-        inactive = np.isnan(total)
-        if inactive.any():
-            mass, total = np.where(inactive, layout.width, mass), np.where(inactive, 1.0, total)
-        return np.log(np.maximum(mass / total, _TINY))
+        center, deviation = self.centers[:, layout.tabled], self.bandwidths[:, layout.tabled]
+        total = _normal_mass(-center / deviation, (1.0 - center) / deviation)
+        mass /= total[:, layout.table_of_level]
+        mass = np.where(np.isnan(mass), layout.width, mass)
+        return np.log(np.maximum(mass / layout.unit, _TINY))
 
     def _table_categorical(self, layout: _Layout) -> Array:
         """Log probabilities of all levels of the unordered dimensions, side by side."""
@@ -137,18 +134,6 @@ class ParzenEstimator:
         probability = np.where(observed, anew + stay, anew)
         return np.log(np.where(np.isnan(center), 1.0 / layout.option_size, probability))
 
-    def _cell_terms(self, dimension: int, x: Array) -> Array:
-        """Log masses of the cells that points lie in, for a dimension of many uneven levels."""
-        domain = self.space.dimensions[dimension].domain
-        active = ~np.isnan(x)
-        low, high = domain.edges(domain.level(np.where(active, x, 0.5)))
-        center = self.centers[:, dimension, np.newaxis]
-        deviation = self.bandwidths[:, dimension, np.newaxis]
-        mass = _normal_mass((low - center) / deviation, (high - center) / deviation)
-        total = _normal_mass(-center / deviation, (1.0 - center) / deviation)
-        density = np.where(np.isnan(center), 1.0, mass / total / (high - low))
-        return np.where(active, np.log(np.maximum(density, _TINY)), 0.0)
-
 
 class Features:
     """Configurations in the form in which any estimator of the space scores them.
@@ -160,69 +145,71 @@ class Features:
 
     def __init__(self, space: SearchSpace, x: Array) -> None:
         layout = _layout(space)
-        self.x = x
         self.features = np.zeros((layout.n_features, len(x)))
-        columns = np.arange(len(x))
-        for first, dimension in layout.first_row:
-            active = ~np.isnan(x[:, dimension])
-            levels = space.dimensions[dimension].domain.level(x[active, dimension])
-            self.features[first + levels, columns[active]] = 1.0
-        dense = x[:, layout.dense].T
-        active = ~np.isnan(dense)
-        dense = np.where(active, dense, 0.0)
+        active = ~np.isnan(x)
+        for row, dimension, first, last in layout.runs:
+            points = np.flatnonzero(active[:, dimension])
+            level = space.dimensions[dimension].domain.level(x[points, dimension])
+            listed = (level >= first) & (level < last)
+            self.features[row + level[listed] - first, points[listed]] = 1.0
+            active[points[listed], dimension] = False
+        scored = active[:, layout.dense].T
+        dense = np.where(scored, x[:, layout.dense].T, 0.0)
         count = len(layout.dense)
-        first = layout.n_features - 3 * count
-        self.features[first : first + count] = dense * dense
-        self.features[first + count : first + 2 * count] = dense
-        self.features[first + 2 * count :] = active
+        row = layout.n_features - 3 * count
+        self.features[row : row + count] = dense * dense
+        self.features[row + count : row + 2 * count] = dense
+        self.features[row + 2 * count :] = scored
 
 
 class _Layout:
-    """Which dimensions are scored how, and where each stands among the features."""
+    """Which levels are scored how, and where each stands among the features.
+
+    Attributes:
+        runs: For each run of levels that have features of their own: the row of its first level,
+            the dimension, its first level and the one behind its last.
+        dense: The dimensions with levels that are scored by the density at their center.
+    """
 
     def __init__(self, space: SearchSpace) -> None:
-        ordered = [i for i in range(len(space)) if not space.categorical[i]]
-        fine = [i for i in ordered if space.continuous[i] or _widest_cell(space, i) < _FINE_CELL]
-        self.dense = np.array(fine, dtype=np.int64)
-        rest = [i for i in ordered if i not in set(fine)]
-        self.tabled = [i for i in rest if space.sizes[i] <= _TABLE_LEVELS]
-        self.celled = [i for i in rest if space.sizes[i] > _TABLE_LEVELS]
-        self._lay_out_edges(space)
+        ordered = np.flatnonzero(~space.categorical).tolist()
+        wide = {i: _wide_levels(space, i) for i in ordered}
+        self.runs: list[tuple[int, int, int, int]] = []
+        self.tabled = [i for i in ordered if len(wide[i])]
+        self.dense = np.array([i for i in ordered if len(wide[i]) < max(space.sizes[i], 1)], int)
+        self._lay_out_edges(space, wide)
         self._lay_out_options(space)
         self.n_features = len(self.width) + len(self.option) + 3 * len(self.dense)
 
-    def _lay_out_edges(self, space: SearchSpace) -> None:
+    def _lay_out_edges(self, space: SearchSpace, wide: dict[int, NDArray[np.int64]]) -> None:
         edges: list[float] = []
         dimensions: list[int] = []
-        first: list[int] = []
-        last: list[int] = []
         upper: list[int] = []
-        self.first_row: list[tuple[int, int]] = []
-        start = 0
-        for i in self.tabled:
-            size = int(space.sizes[i])
-            low, high = space.dimensions[i].domain.edges(np.arange(size))
-            self.first_row.append((len(upper), i))
+        table_of_level: list[int] = []
+        for k, i in enumerate(self.tabled):
+            levels = wide[i]
+            low, high = space.dimensions[i].domain.edges(levels)
+            self.runs.append((len(upper), i, int(levels[0]), int(levels[-1]) + 1))
+            upper += range(len(edges) + 1, len(edges) + len(levels) + 1)
             edges += [*low.tolist(), float(high[-1])]
-            dimensions += [i] * (size + 1)
-            upper += range(start + 1, start + size + 1)
-            first += [start] * size
-            last += [start + size] * size
-            start += size + 1
+            dimensions += [i] * (len(levels) + 1)
+            table_of_level += [k] * len(levels)
         self.edge = np.array(edges)
         self.edge_dimension = np.array(dimensions, dtype=np.int64)
         self.upper_edge = np.array(upper, dtype=np.int64)
-        self.first_edge = np.array(first, dtype=np.int64)
-        self.last_edge = np.array(last, dtype=np.int64)
+        self.table_of_level = np.array(table_of_level, dtype=np.int64)
         self.width = self.edge[self.upper_edge] - self.edge[self.upper_edge - 1]
+        mixed = np.isin(self.edge_dimension[self.upper_edge], self.dense)
+        self.unit = np.where(mixed, self.width, 1.0)
 
     def _lay_out_options(self, space: SearchSpace) -> None:
         options: list[int] = []
         dimensions: list[int] = []
         for i in np.flatnonzero(space.categorical).tolist():
-            self.first_row.append((len(self.width) + len(options), i))
-            options += range(int(space.sizes[i]))
-            dimensions += [i] * int(space.sizes[i])
+            size = int(space.sizes[i])
+            self.runs.append((len(self.width) + len(options), i, 0, size))
+            options += range(size)
+            dimensions += [i] * size
         self.option = np.array(options, dtype=np.int64)
         self.option_dimension = np.array(dimensions, dtype=np.int64)
         self.option_size: NDArray[np.int64] = space.sizes[self.option_dimension]
@@ -233,29 +220,31 @@ def _layout(space: SearchSpace) -> _Layout:
     return _Layout(space)
 
 
-def _widest_cell(space: SearchSpace, dimension: int) -> float:
-    low, high = space.dimensions[dimension].domain.edges(np.arange(1))
-    first = float(high[0] - low[0])
-    low, high = space.dimensions[dimension].domain.edges(space.sizes[dimension, None] - 1)
-    return max(first, float(high[0] - low[0]))
+def _wide_levels(space: SearchSpace, dimension: int) -> NDArray[np.int64]:
+    """Returns the levels of a dimension whose cells are wide: consecutive, at one of its ends."""
+    size, most = int(space.sizes[dimension]), math.ceil(1 / _FINE_CELL)
+    ends = np.union1d(np.arange(min(size, most)), np.arange(max(size - most, 0), size))
+    if not size:
+        return ends
+    low, high = space.dimensions[dimension].domain.edges(ends)
+    return ends[high - low >= _FINE_CELL]
 
 
 def _normal_mass(low: Array, high: Array) -> Array:
     """Returns the standard normal's mass between two points, exact in both tails."""
-    return _mass_between(
-        np.copysign(ndtr(-np.abs(low)), low), np.copysign(ndtr(-np.abs(high)), high)
-    )
+    return _mass_between(_signed_tail(low), _signed_tail(high))
+
+
+def _signed_tail(x: Array) -> Array:
+    """Returns the mass of the tail from `x` away from zero, negative for the lower tail."""
+    tail: Array = np.copysign(ndtr(-np.abs(x)), x)
+    return tail
 
 
 def _mass_between(low: Array, high: Array) -> Array:
-    """Returns the mass between two points, each given by the mass beyond it.
-
-    Args:
-        low: The mass of the nearer tail, negative for a lower and positive for an upper tail.
-        high: The same of the other point, which is not below.
-    """
-    across = np.signbit(low) & ~np.signbit(high)
-    return np.where(across, 1.0 + low - high, low - high)
+    """Returns the mass between two points given by their signed tails, `low` the lower one."""
+    mass: Array = (low - high) + (np.signbit(low) & ~np.signbit(high))
+    return mass
 
 
 def neighbor_bandwidths(centers: Array) -> Array:

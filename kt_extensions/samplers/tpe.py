@@ -1,24 +1,35 @@
 """TPE: the Tree-structured Parzen Estimator, multivariate.
 
-Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011. Settings as in
-Watanabe, "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles
-for Better Empirical Performance", arXiv 2304.11127, except where `docs/algorithms.md` says why not.
+Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; Watanabe,
+"Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles for Better
+Empirical Performance", arXiv 2304.11127. `docs/algorithms.md` tells where this differs and why.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
-from kt_extensions.samplers.parzen import Features, ParzenEstimator, neighbor_bandwidths
+from kt_extensions.samplers.parzen import (
+    Features,
+    ParzenEstimator,
+    neighbor_bandwidths,
+    reference_bandwidths,
+)
+from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_LEAST_BANDWIDTH = 0.03  # Watanabe 2023, section 3.4
+_LEAST_TRIALS = 3  # completed ones with a level, before they have a model of their own
 
 
 @dataclass(frozen=True)
@@ -28,12 +39,18 @@ class TPE:
     `l` is a kernel density of the best finished trials, `g` one of all others: worse, pruned and
     failed ones, and those still running, so that parallel proposals keep apart.
 
+    A TPE that has settled on a wrong category hardly leaves it, for the other categories were never
+    tuned. Some proposals are therefore made with another category than the best trial's, by the
+    model of the trials with that category alone.
+
     Args:
         n_startup: Completed trials before the first model; until then points of a Sobol sequence.
         n_candidates: Points drawn from `l`, of which the best is proposed.
-        quantile: Share of the finished trials that count as good (gamma in the papers).
+        quantile: Share of the scored trials that count as good (gamma in the papers).
         most_good: The largest number of good trials.
         most_others: The largest number of other trials; the latest ones are used.
+        explore: Probability of a proposal with another category than the best trial's. Without
+            effect in a space without categories or conditions.
 
     Example:
 
@@ -49,45 +66,122 @@ class TPE:
 
     n_startup: int = 10
     n_candidates: int = 64
-    quantile: float = 0.15
+    quantile: float = 0.2
     most_good: int = 25
     most_others: int = 250
+    explore: float = 0.2
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
+        branch = _other_branch(history, rng) if rng.random() < self.explore else None
+        if branch is None:
+            return first_untried(history, self._candidates(history, rng), rng)
+        within = _part(history, branch.rows)
+        if within.completed.sum() < _LEAST_TRIALS:
+            candidates = branch.fix(rng.random((8, len(history.space))))
+        else:
+            candidates = self._candidates(within, rng, branch)
+        return first_untried(history, candidates, rng)
+
+    def _candidates(
+        self, history: History, rng: np.random.Generator, branch: _Branch | None = None
+    ) -> Array:
+        """Returns points drawn from `l`, the one with the largest l / g first."""
         good, others = self._split(history)
-        l_density = _estimator(history, good, _improvement_weights(history.y[good]))
+        l_density = _estimator(history, good, _rank_weights(history.y[good]))
         g_density = _estimator(history, others, np.ones(len(others)))
         candidates = l_density.sample(self.n_candidates, rng)
+        if branch is not None:
+            candidates = branch.fix(candidates)
         features = Features(history.space, history.space.snap(candidates))
         score = l_density.log_density(features) - g_density.log_density(features)
-        return first_untried(history, candidates[np.argsort(-score)], rng)
+        return candidates[np.argsort(-score)]
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
-        """Returns the rows of the good trials and those of the others."""
+        """Returns the rows of the good trials, the best first, and those of the others."""
         ranking = history.ranking()
-        n_good = min(math.ceil(self.quantile * len(ranking)), self.most_good)
+        scored = int(np.isfinite(history.y).sum())
+        n_good = math.ceil(self.quantile * scored)
+        n_good = min(n_good, int(history.completed.sum()), self.most_good)
         others = np.ones(len(history), bool)
         others[ranking[:n_good]] = False
         return ranking[:n_good], np.flatnonzero(others)[-self.most_others :]
 
 
-def _improvement_weights(y: Array) -> Array:
-    """Weights good trials by their improvement on the worst of them (Watanabe 2023, sec. 3.3)."""
-    gain = y.max() - y
-    return np.maximum(gain, 1e-12 * max(float(gain.max()), 1.0)) if np.isfinite(gain).all() else np.ones(len(y))
+class _Branch(NamedTuple):
+    """One level of one dimension, and the trials that have it."""
+
+    dimension: int
+    coordinate: float
+    rows: Mask
+
+    def fix(self, points: Array) -> Array:
+        """Returns points moved to the level."""
+        points = points.copy()
+        points[:, self.dimension] = self.coordinate
+        return points
+
+
+def _other_branch(history: History, rng: np.random.Generator) -> _Branch | None:
+    """Draws a category, or a value that decides conditions, that the best trial does not have."""
+    space, best = history.space, history.X[history.ranking()[0]]
+    branching = _branching(space) & ~np.isnan(best)
+    if not branching.any():
+        return None
+    dimension = int(rng.choice(np.flatnonzero(branching)))
+    domain, size = space.dimensions[dimension].domain, int(space.sizes[dimension])
+    level = (int(domain.level(best[dimension])) + int(rng.integers(1, size))) % size
+    low, high = domain.edges(np.array(level))
+    column = history.X[:, dimension]
+    rows = ~np.isnan(column)
+    rows[rows] = domain.level(column[rows]) == level
+    return _Branch(dimension, float(low + high) / 2, rows)
+
+
+def _branching(space: SearchSpace) -> Mask:
+    """Tells which dimensions are unordered or decide conditions, and have several levels."""
+    branching: Mask = space.categorical.copy()
+    for dimension in space.dimensions:
+        for condition in (condition for scope in dimension.scopes for condition in scope):
+            branching[space.index[condition.parent]] = True
+    branching &= space.sizes > 1
+    return branching
+
+
+def _part(history: History, rows: Mask) -> History:
+    """Returns the history of some of the trials."""
+    names = ("X", "y", "fidelity", "pruned", "proposal")
+    return replace(history, **{name: getattr(history, name)[rows] for name in names})
+
+
+def _rank_weights(y: Array) -> Array:
+    """Returns weights that fall with the logarithm of the rank, equal for equal scores.
+
+    Those of CMA-ES (Hansen, arXiv 1604.00772, eq. 49), for any scale of the scores.
+
+    Args:
+        y: Array `(n,)`, scores in ascending order.
+    """
+    n = len(y)
+    weights = math.log(n + 0.5) - np.log(np.arange(1, n + 1))
+    _, group = np.unique(y, return_inverse=True)
+    tied: Array = (np.bincount(group, weights) / np.bincount(group))[group]
+    return tied
 
 
 def _estimator(history: History, rows: Rows, weights: Array) -> ParzenEstimator:
     """Returns the density of some trials, with a uniform prior of their mean weight."""
     space = history.space
     n, d = len(rows), len(space)
-    centers = np.full((n + 1, d), np.nan)
+    centers, bandwidths = np.full((n + 1, d), np.nan), np.ones((n + 1, d))
     centers[:n] = history.X[rows]
-    least = max(0.03, 1 / (n + 2))
-    bandwidths = np.clip(neighbor_bandwidths(centers), least, 1.0)
+    least = max(_LEAST_BANDWIDTH, 1 / (n + 2))
+    bandwidths[:n] = np.sqrt(
+        np.clip(neighbor_bandwidths(centers[:n]), least, 1.0)
+        * np.clip(reference_bandwidths(centers[:n], weights), least, 1.0)
+    )
     bandwidths[:, space.categorical] = 1 / (n + 1)
-    weights = np.append(weights, weights.mean())
+    weights = np.append(weights, weights.mean() if n else 1.0)
     return ParzenEstimator(space, centers, bandwidths, weights)
