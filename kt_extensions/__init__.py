@@ -6,11 +6,31 @@ import kt_extensions as kte
 tuner = kte.TPE(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
 tuner.search(x, y, epochs=10, validation_split=0.2)
 ```
+
+Names are imported when they are first used: `kt_extensions.samplers` alone needs no Keras.
 """
 
-from kt_extensions import builders, hparams, oracles, plots, samplers
-from kt_extensions.tuners import TPE, Tuner
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kt_extensions import builders, hparams, oracles, plots, samplers
+    from kt_extensions.tuners import TPE, Tuner
 
 __version__ = "0.1.0"
 
 __all__ = ["TPE", "Tuner", "builders", "hparams", "oracles", "plots", "samplers"]
+
+_TUNERS = frozenset({"TPE", "Tuner"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _TUNERS:
+        return getattr(importlib.import_module("kt_extensions.tuners"), name)
+    return importlib.import_module(f"kt_extensions.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
