@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.blackbox import optuna_values
 from kt_extensions.history import TrialTable
 from kt_extensions.samplers import TPE
 from kt_extensions.space import Dimension, Interval, LinearSteps, LogIntegers, Options, SearchSpace
-from kt_extensions.space.domains import Domain
+from kt_extensions.space.domains import Array, Domain
 
 TRIALS = [100, 1_000, 10_000]
 DIMENSIONS = [10, 30]
@@ -49,64 +49,65 @@ def space(d: int) -> SearchSpace:
     return SearchSpace([Dimension(f"x{i}", kinds[i % len(kinds)]) for i in range(d)])
 
 
-def loss(x: np.ndarray) -> float:
+def loss(x: Array) -> float:
     """Returns a bowl's height, so that the models have something to learn."""
     return float(np.sum((x - 0.3) ** 2))
 
 
-def median_time(call: Callable[[int], Any], repeats: int) -> float:
-    """Returns the median milliseconds of `call(1)`, `call(2)`, ... after `call(0)`."""
-    call(0)
-    times = []
-    for repeat in range(1, repeats + 1):
-        start = time.perf_counter()
-        call(repeat)
-        times.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(times))
+def median_times(calls: list[Callable[[int], Any]], repeats: int) -> list[float]:
+    """Returns the median milliseconds of each of several functions, called in turns.
+
+    A machine that is busy with something else then slows all of them alike.
+    """
+    times = np.empty((repeats + 1, len(calls)))
+    for repeat in range(repeats + 1):
+        for i, call in enumerate(calls):
+            start = time.perf_counter()
+            call(repeat)
+            times[repeat, i] = 1e3 * (time.perf_counter() - start)
+    return [float(median) for median in np.median(times[1:], axis=0)]
 
 
-def time_suggestion(d: int, trials: int, repeats: int) -> float:
-    """Returns the milliseconds of a suggestion of the TPE."""
-    searched, rng = space(d), np.random.default_rng(0)
+def our_suggestion(searched: SearchSpace, points: Array) -> Callable[[int], Any]:
+    """Returns a function that makes a suggestion of the TPE after trials at `points`."""
     table = TrialTable(searched, seed=0)
-    for number, x in enumerate(searched.snap(rng.random((trials, d)))):
+    for number, x in enumerate(points):
         table.start(str(number), x, x)
         table.finish(str(number), x, loss(x))
     history, sampler = table.history(), TPE()
-    return median_time(lambda n: sampler.suggest(history, np.random.default_rng(n)), repeats)
+    return lambda n: sampler.suggest(history, np.random.default_rng(n))
 
 
-def time_optuna(d: int, trials: int, repeats: int) -> float:
-    """Returns the milliseconds of a suggestion of Optuna's TPE at its defaults."""
+def optuna_suggestion(searched: SearchSpace, points: Array) -> Callable[[int], Any]:
+    """Returns a function that makes a suggestion of Optuna's TPE, at its defaults."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    searched, rng = space(d), np.random.default_rng(0)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
     first = study.ask()
     optuna_values(first, searched)
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params=searched.decode(x), distributions=first.distributions, value=loss(x)
-            )
-            for x in searched.snap(rng.random((trials, d)))
-        ]
-    )
+    study.tell(first, loss(points[0]))
+    for x in points[1:]:
+        values, distributions = searched.decode(x), first.distributions
+        study.add_trial(
+            optuna.trial.create_trial(params=values, distributions=distributions, value=loss(x))
+        )
 
     def suggest(_: int) -> None:
-        trial = study.ask()
-        optuna_values(trial, searched)
+        optuna_values(study.ask(), searched)
 
-    return median_time(suggest, repeats)
+    return suggest
 
 
 def suggestion_rows(trials: list[int], repeats: int) -> list[Row]:
     """Returns the times of a suggestion, ours and Optuna's, for each size of a search."""
     rows = []
     for d in DIMENSIONS:
+        searched = space(d)
         for n in trials:
-            ours, optuna = time_suggestion(d, n, repeats), time_optuna(d, n, repeats)
+            points = searched.snap(np.random.default_rng(0).random((n, d)))
+            calls = [our_suggestion(searched, points), optuna_suggestion(searched, points)]
+            ours, optuna = median_times(calls, repeats)
             rows.append({"hyperparameters": d, "trials": n, "tpe_ms": ours, "optuna_ms": optuna})
     return [row | {"ratio": row["tpe_ms"] / row["optuna_ms"]} for row in rows]
 
