@@ -12,17 +12,30 @@ _MAXIMIZED = frozenset(
         *("accuracy", "acc", "binary_accuracy", "categorical_accuracy"),
         *("sparse_categorical_accuracy", "top_k_categorical_accuracy"),
         *("sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score"),
-        *("fbeta_score", "precision_at_recall", "recall_at_precision", "true_positives"),
+        *(
+            "fbeta_score",
+            "f_beta_score",
+            "precision_at_recall",
+            "recall_at_precision",
+            "true_positives",
+        ),
         *("sensitivity_at_specificity", "specificity_at_sensitivity", "true_negatives"),
         *("r2_score", "cosine_similarity", "io_u", "binary_io_u", "mean_io_u", "one_hot_io_u"),
-        "one_hot_mean_io_u",
+        *("one_hot_mean_io_u", "pearson_correlation", "concordance_correlation"),
     }
 )
 _MINIMIZED = frozenset(
     {
         *("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "mape", "msle"),
         *("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "logcosh"),
-        *("root_mean_squared_error", "log_cosh", "crossentropy", "ce", "binary_crossentropy"),
+        *(
+            "root_mean_squared_error",
+            "log_cosh",
+            "log_cosh_error",
+            "crossentropy",
+            "ce",
+            "binary_crossentropy",
+        ),
         *("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "kld"),
         *("poisson", "hinge", "squared_hinge", "categorical_hinge", "huber", "huber_loss"),
         *("false_positives", "false_negatives"),
@@ -58,7 +71,7 @@ def resolve(objective: Any) -> Any:
 
 
 def _direction(name: str) -> str:
-    metric = re.sub(r"_\d+$", "", re.sub(r"^(val_)?(weighted_)?", "", name))
+    metric = re.sub(r"_\d+$", "", re.sub(r"^(val_)?(weighted_)?", "", name)).lower()
     for names, direction in ((_MAXIMIZED, "max"), (_MINIMIZED, "min")):
         if metric in names or any(metric.endswith(f"_{known}") for known in names):
             return direction

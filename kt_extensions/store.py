@@ -143,8 +143,8 @@ def mend_json_files(folder: str | os.PathLike[str]) -> None:
             json.loads(file.read_bytes())
         except ValueError:
             warnings.warn(
-                f"{file}: the {file.stat().st_size} bytes in it are not JSON, since a write was cut "
-                "off. It is begun anew; the trials are in other files.",
+                f"{file}: the {file.stat().st_size} bytes in it are not JSON, since a write was "
+                "cut off. It is begun anew; the trials are in other files.",
                 stacklevel=2,
             )
             write_atomically(file, "{}")

@@ -60,7 +60,8 @@ def _mapped(
     try:
         x = space.encode(state["hyperparameters"]["values"])
     except ValueError as error:
-        raise _LeftOut(str(error)) from None
+        expected = str(error).partition(" Received:")[0]  # one reason for all such values
+        raise _LeftOut(expected.rstrip(".")) from None
     given = {
         dimension.name: dimension.domain.value(coordinate)
         for dimension, coordinate in zip(space.dimensions, x.tolist(), strict=True)
@@ -77,9 +78,11 @@ def _score(state: dict[str, Any], objective: Any) -> float:
         return math.inf
     if state["status"] != "COMPLETED" or state["score"] is None:
         raise _LeftOut(f"status {state['status']}")
-    recorded = state["metrics"]["metrics"].get(objective.name)
-    if recorded is None or recorded["direction"] != objective.direction:
-        raise _LeftOut(f"no objective {objective.name!r} ({objective.direction})")
+    metrics = state["metrics"]["metrics"]
+    names = [part.name for part in getattr(objective, "objectives", [])]
+    direction = metrics.get(objective.name, {}).get("direction")
+    if direction != objective.direction or not metrics.keys() >= set(names):
+        raise _LeftOut(f"no objective {objective!s}")
     if not math.isfinite(state["score"]):
         return math.inf
     return float(state["score"] if objective.direction == "min" else -state["score"])

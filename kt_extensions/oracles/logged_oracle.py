@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,11 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _record_growth(self) -> None:
         self.record.write(*resuming.growth(self, self.record))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the functions by which KerasTuner fills its tables: they cannot be pickled."""
+        tables = {"_run_times": Counter(self._run_times), "_id_to_hash": dict(self._id_to_hash)}
+        return {**self.__dict__, **tables}
 
 
 def _identity(hp: Any) -> tuple[Any, ...]:

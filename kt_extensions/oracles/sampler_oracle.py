@@ -300,7 +300,7 @@ class SamplerOracle(LoggedOracle):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy of the oracle has no tuner that could stop it."""
-        return {**self.__dict__, "stopping": None}
+        return {**super().__getstate__(), "stopping": None}
 
 
 def _check_integer(name: str, value: Any, least: int) -> None:

@@ -1,0 +1,128 @@
+"""The trials of earlier searches, mapped into the space of a new one."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+
+from kt_extensions import store
+from kt_extensions.space import SearchSpace
+from kt_extensions.warm_start import known_trials
+
+LOSS = kt.Objective("loss", "min")
+
+
+def space() -> SearchSpace:
+    hp = kt.HyperParameters()
+    kind = hp.Choice("kind", ["sgd", "adam"])
+    hp.Float("momentum", 0.0, 1.0, step=0.5, parent_name="kind", parent_values=["sgd"])
+    hp.Int("units", 10, 20)
+    assert kind == "sgd"
+    return SearchSpace.from_hyperparameters(hp.space)
+
+
+def project(folder: Path, *trials: dict[str, Any]) -> Path:
+    for number, trial in enumerate(trials):
+        score = trial.get("score")
+        names = trial.get("metrics", {"loss": "min"})
+        state = {
+            "trial_id": str(number),
+            "status": trial.get("status", "COMPLETED"),
+            "score": score,
+            "best_step": 0,
+            "message": None,
+            "hyperparameters": {"space": [], "values": trial["values"]},
+            "metrics": {"metrics": {n: {"direction": d} for n, d in names.items()}},
+        }
+        store.write_atomically(folder / f"trial_{number}" / "trial.json", json.dumps(state))
+    return folder
+
+
+GOOD = {"kind": "adam", "units": 11}
+
+
+def test_values_and_scores(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        {"values": GOOD, "score": 2.0},
+        {"values": {"kind": "sgd", "momentum": 0.5, "units": 20}, "score": -1.0},
+    )
+    assert known_trials(folder, space(), LOSS) == [
+        (GOOD, 2.0),
+        ({"kind": "sgd", "momentum": 0.5, "units": 20}, -1.0),
+    ]
+
+
+def test_a_maximized_objective(tmp_path: Path) -> None:
+    folder = project(tmp_path, {"values": GOOD, "score": 2.0, "metrics": {"acc": "max"}})
+    assert known_trials(folder, space(), kt.Objective("acc", "max")) == [(GOOD, -2.0)]
+
+
+def test_failed_trials_have_the_worst_score(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        {"values": GOOD, "status": "FAILED"},
+        {"values": GOOD, "score": -math.inf},
+        {"values": GOOD, "score": math.nan},
+    )
+    assert [y for _, y in known_trials(folder, space(), LOSS)] == [math.inf] * 3
+
+
+def test_values_move_to_the_nearest(tmp_path: Path) -> None:
+    values = {"kind": "sgd", "momentum": 0.8, "units": 12.2, "other": 1}
+    folder = project(tmp_path, {"values": values, "score": 1.0})
+    expected = {"kind": "sgd", "momentum": 1.0, "units": 12}
+    assert known_trials(folder, space(), LOSS) == [(expected, 1.0)]
+
+
+def test_hyperparameters_that_are_missing(tmp_path: Path) -> None:
+    folder = project(tmp_path, {"values": {"units": 12}, "score": 1.0})
+    assert known_trials(folder, space(), LOSS) == [({"units": 12}, 1.0)]
+
+
+def test_what_does_not_fit_is_counted(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        {"values": GOOD, "score": 1.0},
+        *({"values": {**GOOD, "units": units}, "score": 1.0} for units in (1, 2, 3, 300)),
+        *({"values": {**GOOD, "kind": "lion"}, "score": 1.0},) * 2,
+        {"values": {"other": 1}, "score": 1.0},
+        {"values": GOOD, "status": "RUNNING"},
+        {"values": GOOD, "score": 1.0, "metrics": {"acc": "max"}},
+        {"values": GOOD, "score": 1.0, "metrics": {"loss": "max"}},
+    )
+    with pytest.warns(UserWarning) as warned:
+        assert known_trials(folder, space(), LOSS) == [(GOOD, 1.0)]
+    (message,) = [str(warning.message) for warning in warned]
+    assert message.startswith(f"warm_start: left out 10 of 11 trials of '{folder}'")
+    for reason in (
+        "4 x Hyperparameter 'units': Expected a number from 10 to 20",
+        "2 x Hyperparameter 'kind'",
+        "2 x no objective",
+        "1 x no hyperparameter of this search",
+        "1 x status RUNNING",
+    ):
+        assert reason in message
+
+
+def test_several_objectives(tmp_path: Path) -> None:
+    multi = kt.Oracle(objective=["loss", kt.Objective("acc", "max")]).objective
+    both = {"loss": "min", "acc": "max", "multi_objective": "min"}
+    other = {"loss": "min", "mae": "min", "multi_objective": "min"}
+    folder = project(
+        tmp_path,
+        {"values": GOOD, "score": 3.0, "metrics": both},
+        {"values": GOOD, "score": 1.0, "metrics": other},
+    )
+    with pytest.warns(UserWarning, match="left out 1 of 2"):
+        assert known_trials(folder, space(), multi) == [(GOOD, 3.0)]
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="project folder"):
+        known_trials(tmp_path / "nowhere", space(), LOSS)
