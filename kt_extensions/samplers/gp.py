@@ -1,0 +1,216 @@
+"""GP: Bayesian optimization with a Gaussian process.
+
+Jones et al., "Efficient Global Optimization of Expensive Black-Box Functions", Journal of Global
+Optimization 1998; Snoek et al., "Practical Bayesian Optimization of Machine Learning Algorithms",
+NeurIPS 2012; Cowen-Rivers et al., "HEBO: Pushing the Limits of Sample-Efficient Hyperparameter
+Optimisation", JAIR 2022 (several acquisition functions). `docs/algorithms.md` tells how the
+settings were chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extensions.history import History
+from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
+from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.gaussian_process import GaussianProcess, Prior, fit
+from kt_extensions.samplers.kernels import Embedding
+from kt_extensions.samplers.tpe import _Branch, _other_branch
+from kt_extensions.space import SearchSpace
+from kt_extensions.space.domains import Array
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_CLIP = 0.75  # scores above this quantile are lowered to it
+_STEPS = 30  # of L-BFGS, at most
+_MOST_FIT = 100  # trials that the kernel's hyperparameters are learned from
+_MOST_PENDING = 100
+_INCUMBENTS = 10  # good trials that candidates are drawn around
+_LEAST_FLOAT = float(np.finfo(float).tiny)
+_NEAR, _WIDE = -2.5, -0.3  # how far from them: powers of ten of the length scales
+
+
+@dataclass(frozen=True)
+class GP:
+    """Proposes where a Gaussian process expects the largest improvement, or hopes for it.
+
+    For the 50 to 300 trials that most searches can afford. The scores are modeled over the whole
+    space, options and conditions included; how far values are alike in each dimension, and how
+    noisy the scores are, is learned. Bad scores are clipped, so that the model is good where it
+    matters; failed trials count as the worst, pruned ones as no better than the median. Pending
+    trials are taken to turn out as expected, so that parallel proposals keep apart.
+
+    The time of a proposal is bounded: a longer search is modeled by its best and latest trials and
+    some of the others.
+
+    Args:
+        n_startup: Completed trials before the first model; until then points of a Sobol sequence.
+        n_candidates: Points of which the best is proposed: uniform ones, and half as many near the
+            best trials; then come several rounds near the best candidates.
+        hopeful: Probability of a proposal by the lower confidence bound of the scores, not by the
+            expected improvement.
+        width: How many deviations that bound lies below the expected score.
+        explore: Probability of a proposal with another category than the best trial's, by the
+            improvement on the trials with that category. Without effect in a space without
+            categories or conditions.
+        most_points: The largest number of finished trials in the model.
+        prior: What is expected of the kernel's hyperparameters.
+
+    Raises:
+        ValueError: If `n_startup` is not positive.
+
+    Example:
+
+    >>> from kt_extensions.history import from_observations
+    >>> from kt_extensions.space import Dimension, Interval
+    >>> space = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+    >>> values = [{"x": i / 10} for i in range(10)]
+    >>> history = from_observations(space, values, [(v["x"] - 0.37) ** 2 for v in values])
+    >>> point = GP().suggest(history, np.random.default_rng(0))
+    >>> round(space.decode(point)["x"], 1)
+    0.4
+    """
+
+    n_startup: int = 10
+    n_candidates: int = 1000
+    hopeful: float = 0.5
+    width: float = 2.0
+    explore: float = 0.3
+    most_points: int = 300
+    prior: Prior = field(default_factory=Prior)
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        if self.n_startup < 1:
+            raise ValueError(f"Expected a positive n_startup. Received: {self.n_startup}.")
+
+    def suggest(self, history: History, rng: np.random.Generator) -> Array:
+        """Returns the next point to try; see `Sampler.suggest`."""
+        if history.completed.sum() < self.n_startup or not len(history.space):
+            return startup_point(history, rng)
+        model = _Model(history, self.most_points, self.prior)
+        branch = _other_branch(history, rng) if rng.random() < self.explore else None
+        incumbents, best = model.incumbents(branch)
+        region = _Region(history.space, branch, model.lengths, rng)
+        if rng.random() < self.hopeful:
+            value = partial(_hope, model, self.width)
+        else:
+            value = partial(_improvement, model, best)
+        n = self.n_candidates
+        scales = 10.0 ** rng.uniform(_NEAR, _WIDE, (n // 2, 1))
+        candidates = np.concatenate([region.anywhere(n), region.near(incumbents, n // 2, scales)])
+        return first_untried(history, refined(value, candidates, region.near), rng)
+
+
+class _Model:
+    """The scores of a search over its space, as a Gaussian process.
+
+    Attributes:
+        lengths: Array `(d,)`, the length scales, 1 for longer ones.
+    """
+
+    def __init__(self, history: History, most_points: int, prior: Prior) -> None:
+        finished = np.flatnonzero(~history.pending)
+        scores = _normalized(history, finished)
+        chosen = _spread(scores, most_points)
+        self._rows, y = finished[chosen], scores[chosen]
+        self._history = history
+        self._embedding = Embedding(history.space, _optional(history))
+        process = self._fitted(self._rows, y, prior)
+        self._mean, _ = process.predict(self._features(self._rows))
+        pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
+        self._process = process.believing(self._features(pending))
+        self.lengths = np.minimum(np.exp(process.theta[:-2]), 1.0)
+
+    def _fitted(self, rows: Rows, y: Array, prior: Prior) -> GaussianProcess:
+        """Returns the process of some trials, its kernel learned from a part of them."""
+        features, owner, part = self._features(rows), self._embedding.owner, _spread(y, _MOST_FIT)
+        theta = fit(features[part], owner, y[part], prior, _STEPS)
+        return GaussianProcess(theta, features, owner, y)
+
+    def _features(self, rows: Rows) -> Array:
+        return self._embedding.features(self._history.X[rows])
+
+    def predict(self, points: Array) -> tuple[Array, Array]:
+        """Returns mean and deviation of the scores at the configurations of points `(m, d)`."""
+        x = self._history.space.snap(points)
+        return self._process.predict(self._embedding.features(x))
+
+    def incumbents(self, branch: _Branch | None) -> tuple[Array, float]:
+        """Returns the best trials, in a branch if it has any, and the expected score of the best.
+
+        Noise aside: a trial is as good as the model says, which knows its neighbors.
+        """
+        within = np.ones(len(self._rows), bool) if branch is None else branch.rows[self._rows]
+        among = np.flatnonzero(within) if within.any() else np.arange(len(self._rows))
+        order = among[np.argsort(self._mean[among], kind="stable")]
+        return self._history.X[self._rows[order[:_INCUMBENTS]]], float(self._mean[order[0]])
+
+
+@dataclass(frozen=True)
+class _Region:
+    """Where to look for points: the whole space, or a branch of it."""
+
+    space: SearchSpace
+    branch: _Branch | None
+    lengths: Array
+    rng: np.random.Generator
+
+    def anywhere(self, n: int) -> Array:
+        return self._fixed(self.rng.random((n, len(self.space))))
+
+    def near(self, centers: Array, n: int, scale: float | Array) -> Array:
+        return self._fixed(neighbors(self.space, centers, n, scale * self.lengths, self.rng))
+
+    def _fixed(self, points: Array) -> Array:
+        return points if self.branch is None else self.branch.fix(points)
+
+
+def _hope(model: _Model, width: float, points: Array) -> Array:
+    mean, deviation = model.predict(points)
+    return width * deviation - mean
+
+
+def _improvement(model: _Model, best: float, points: Array) -> Array:
+    return log_expected_improvement(*model.predict(points), best)
+
+
+def _optional(history: History) -> Mask:
+    """Tells which dimensions are inactive in some configurations, or were in a smaller space."""
+    conditional = np.array([dimension.conditional for dimension in history.space.dimensions])
+    optional: Mask = conditional | np.isnan(history.X).any(axis=0)
+    return optional
+
+
+def _normalized(history: History, rows: Rows) -> Array:
+    """Returns scores of finished trials with bad ones clipped, of mean 0 and variance 1.
+
+    Failed trials count as the worst score; pruned ones, which might have become better or worse,
+    as no better than the median of the completed.
+    """
+    y, completed = history.y[rows], history.completed[rows]
+    y = y / max(float(np.abs(y[completed]).max()), _LEAST_FLOAT)
+    y = np.where(completed, y, np.maximum(y, np.median(y[completed])))
+    y = np.minimum(y, np.max(y[np.isfinite(y)]))
+    y = np.minimum(y, np.quantile(y, _CLIP)) - y.min()
+    y = y / max(float(y.max()), _LEAST_FLOAT)
+    normalized: Array = (y - y.mean()) / max(float(y.std()), _LEAST_FLOAT)
+    return normalized
+
+
+def _spread(y: Array, most: int) -> Rows:
+    """Returns at most so many indices: the best, the latest and some between, a third each."""
+    n = len(y)
+    if n <= most:
+        return np.arange(n)
+    best = np.argsort(y, kind="stable")[: most // 3]
+    chosen = np.union1d(best, np.arange(n - most // 3, n))
+    rest = np.setdiff1d(np.arange(n), chosen)
+    between = rest[np.linspace(0, len(rest) - 1, most - len(chosen)).astype(np.int64)]
+    return np.sort(np.concatenate([chosen, between]))
