@@ -1,9 +1,10 @@
 """Search algorithms: pure functions from the trials so far to the next point. No Keras here."""
 
 from kt_extensions.samplers.base import Random, Sampler, SpaceExhausted
+from kt_extensions.samplers.gp import GP
 from kt_extensions.samplers.tpe import TPE
 
-REGISTRY: dict[str, type[Sampler]] = {"random": Random, "tpe": TPE}
+REGISTRY: dict[str, type[Sampler]] = {"gp": GP, "random": Random, "tpe": TPE}
 """Every sampler by name; the contract tests run over it."""
 
-__all__ = ["REGISTRY", "TPE", "Random", "Sampler", "SpaceExhausted"]
+__all__ = ["GP", "REGISTRY", "TPE", "Random", "Sampler", "SpaceExhausted"]
