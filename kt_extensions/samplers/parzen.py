@@ -26,6 +26,7 @@ from kt_extensions.space.domains import BELOW_ONE, Array
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _FINE_CELL = 1e-2  # levels with narrower cells are scored by the density at their center
+_UNIFORM_DEVIATION = 12**-0.5
 _TINY = 1e-300  # keeps the logarithm of a mass finite
 
 
@@ -250,14 +251,14 @@ def _mass_between(low: Array, high: Array) -> Array:
 def neighbor_bandwidths(centers: Array) -> Array:
     """Returns for each center and dimension the larger gap to its neighbors.
 
-    The end points have one neighbor; a lone point gets the width of the space. Bergstra et al.
-    2011, section 4.2, without their end points at the bounds.
+    The end points have one neighbor; a lone point gets the deviation of the uniform distribution.
+    Bergstra et al. 2011, section 4.2, without their end points at the bounds.
 
     Args:
         centers: Array `(k, d)` in [0, 1), NaN where inactive.
 
     Returns:
-        Array `(k, d)`, 1 where inactive.
+        Array `(k, d)`, the deviation of the uniform distribution where inactive.
 
     Example:
 
@@ -271,7 +272,7 @@ def neighbor_bandwidths(centers: Array) -> Array:
     larger = np.fmax(gaps[:-1], gaps[1:])
     bandwidths = np.empty((k, d))
     np.put_along_axis(bandwidths, order, larger, axis=0)
-    return np.nan_to_num(bandwidths, nan=1.0)
+    return np.nan_to_num(bandwidths, nan=_UNIFORM_DEVIATION)
 
 
 def reference_bandwidths(centers: Array, weights: Array) -> Array:
@@ -285,7 +286,8 @@ def reference_bandwidths(centers: Array, weights: Array) -> Array:
         weights: Array `(k,)` of positive numbers.
 
     Returns:
-        Array `(d,)`, 1 where fewer than two centers are active.
+        Array `(d,)`, the deviation of the uniform distribution where fewer than two centers are
+        active.
 
     Example:
 
@@ -299,4 +301,4 @@ def reference_bandwidths(centers: Array, weights: Array) -> Array:
     variance = (share * (x - (share * x).sum(axis=0)) ** 2).sum(axis=0)
     n = 1.0 / np.maximum((share**2).sum(axis=0), _TINY)
     bandwidths = np.sqrt(variance) * n ** (-1.0 / (centers.shape[1] + 4))
-    return np.where(active.sum(axis=0) > 1, bandwidths, 1.0)
+    return np.where(active.sum(axis=0) > 1, bandwidths, _UNIFORM_DEVIATION)

@@ -28,8 +28,9 @@ from kt_extensions.space.domains import Array
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_LEAST_BANDWIDTH = 0.03  # Watanabe 2023, section 3.4
-_LEAST_TRIALS = 3  # completed ones with a level, before they have a model of their own
+_LEAST_BANDWIDTH = 0.03  # Watanabe 2023, section 3.3.3
+_LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
+_OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class TPE:
     `l` is a kernel density of the best finished trials, `g` one of all others: worse, pruned and
     failed ones, and those still running, so that parallel proposals keep apart.
 
-    A TPE that has settled on a wrong category hardly leaves it, for the other categories were never
-    tuned. Some proposals are therefore made with another category than the best trial's, by the
-    model of the trials with that category alone.
+    A TPE that has settled on a wrong category hardly leaves it, for the others were never tuned.
+    Some proposals are therefore made in another branch: with another category than most good trials
+    have, by the model of all trials or by that of the trials with this category alone.
 
     Args:
         n_startup: Completed trials before the first model; until then points of a Sobol sequence.
@@ -49,8 +50,9 @@ class TPE:
         quantile: Share of the scored trials that count as good (gamma in the papers).
         most_good: The largest number of good trials.
         most_others: The largest number of other trials; the latest ones are used.
-        explore: Probability of a proposal with another category than the best trial's. Without
-            effect in a space without categories or conditions.
+        prior_weight: Weight of the uniform prior in `l`, in mean weights of a good trial.
+        explore: Probability of a proposal with another category than most good trials have.
+            Without effect in a space without categories or conditions.
 
     Example:
 
@@ -69,29 +71,40 @@ class TPE:
     quantile: float = 0.2
     most_good: int = 25
     most_others: int = 250
-    explore: float = 0.2
+    prior_weight: float = 2.0
+    explore: float = 0.3
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
-        branch = _other_branch(history, rng) if rng.random() < self.explore else None
+        branch = None
+        if rng.random() < self.explore:
+            branch = _other_branch(history, self._split(history)[0], rng)
         if branch is None:
             return first_untried(history, self._candidates(history, rng), rng)
-        within = _part(history, branch.rows)
-        if within.completed.sum() < _LEAST_TRIALS:
-            candidates = branch.fix(rng.random((8, len(history.space))))
-        else:
-            candidates = self._candidates(within, rng, branch)
-        return first_untried(history, candidates, rng)
+        return first_untried(history, self._in_branch(history, rng, branch), rng)
+
+    def _in_branch(self, history: History, rng: np.random.Generator, branch: _Branch) -> Array:
+        """Returns points of a branch, the preferred ones first.
+
+        The model of all trials brings what does well elsewhere; that of the branch's own trials
+        finds an optimum in another place.
+        """
+        if rng.random() >= _OWN_MODEL:
+            return self._candidates(history, rng, branch)
+        own = _part(history, branch.rows)
+        if own.completed.sum() < _LEAST_TRIALS:
+            return branch.fix(rng.random((8, len(history.space))))
+        return self._candidates(own, rng, branch)
 
     def _candidates(
         self, history: History, rng: np.random.Generator, branch: _Branch | None = None
     ) -> Array:
         """Returns points drawn from `l`, the one with the largest l / g first."""
         good, others = self._split(history)
-        l_density = _estimator(history, good, _rank_weights(history.y[good]))
-        g_density = _estimator(history, others, np.ones(len(others)))
+        l_density = _estimator(history, good, _rank_weights(history.y[good]), self.prior_weight)
+        g_density = _estimator(history, others, np.ones(len(others)), 1.0)
         candidates = l_density.sample(self.n_candidates, rng)
         if branch is not None:
             candidates = branch.fix(candidates)
@@ -124,20 +137,33 @@ class _Branch(NamedTuple):
         return points
 
 
-def _other_branch(history: History, rng: np.random.Generator) -> _Branch | None:
-    """Draws a category, or a value that decides conditions, that the best trial does not have."""
-    space, best = history.space, history.X[history.ranking()[0]]
-    branching = _branching(space) & ~np.isnan(best)
+def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> _Branch | None:
+    """Draws a category, or a value that decides conditions, that few of the good trials have."""
+    space = history.space
+    branching = _branching(space) & ~np.isnan(history.X[good]).all(axis=0)
     if not branching.any():
         return None
     dimension = int(rng.choice(np.flatnonzero(branching)))
-    domain, size = space.dimensions[dimension].domain, int(space.sizes[dimension])
-    level = (int(domain.level(best[dimension])) + int(rng.integers(1, size))) % size
+    domain, column = space.dimensions[dimension].domain, history.X[:, dimension]
+    levels = np.full(len(column), -1)
+    active = ~np.isnan(column)
+    levels[active] = domain.level(column[active])
+    settled = np.bincount(levels[good][active[good]]).argmax()
+    order = _levels_by_best(levels, history.y, int(space.sizes[dimension]))
+    order = order[order != settled]
+    odds = 1.0 / np.arange(1, len(order) + 1)
+    level = int(rng.choice(order, p=odds / odds.sum()))
     low, high = domain.edges(np.array(level))
-    column = history.X[:, dimension]
-    rows = ~np.isnan(column)
-    rows[rows] = domain.level(column[rows]) == level
-    return _Branch(dimension, float(low + high) / 2, rows)
+    return _Branch(dimension, float(low + high) / 2, levels == level)
+
+
+def _levels_by_best(levels: Rows, y: Array, size: int) -> Rows:
+    """Returns all levels: untried ones, then by the best score with them, failed ones last."""
+    best = np.full(size, np.inf)
+    tried = levels >= 0
+    np.fmin.at(best, levels[tried], y[tried])
+    best[np.bincount(levels[tried], minlength=size) == 0] = -np.inf
+    return np.argsort(best, kind="stable")
 
 
 def _branching(space: SearchSpace) -> Mask:
@@ -171,8 +197,8 @@ def _rank_weights(y: Array) -> Array:
     return tied
 
 
-def _estimator(history: History, rows: Rows, weights: Array) -> ParzenEstimator:
-    """Returns the density of some trials, with a uniform prior of their mean weight."""
+def _estimator(history: History, rows: Rows, weights: Array, prior: float) -> ParzenEstimator:
+    """Returns the density of some trials with a uniform prior, its weight in their mean weights."""
     space = history.space
     n, d = len(rows), len(space)
     centers, bandwidths = np.full((n + 1, d), np.nan), np.ones((n + 1, d))
@@ -183,5 +209,5 @@ def _estimator(history: History, rows: Rows, weights: Array) -> ParzenEstimator:
         * np.clip(reference_bandwidths(centers[:n], weights), least, 1.0)
     )
     bandwidths[:, space.categorical] = 1 / (n + 1)
-    weights = np.append(weights, weights.mean() if n else 1.0)
+    weights = np.append(weights, prior * weights.mean() if n else 1.0)
     return ParzenEstimator(space, centers, bandwidths, weights)

@@ -24,6 +24,7 @@ from kt_extensions.space import (
 )
 from kt_extensions.space.domains import BELOW_ONE
 
+UNIFORM = math.sqrt(1 / 12)
 LINE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
 
 
@@ -253,11 +254,11 @@ class TestNeighborBandwidths:
 
     def test_inactive_rows_are_no_neighbors(self):
         centers = np.array([[0.5, 0.3], [np.nan, 0.4], [0.2, np.nan]])
-        expected = [[0.3, 0.1], [1.0, 0.1], [0.3, 1.0]]
+        expected = [[0.3, 0.1], [UNIFORM, 0.1], [0.3, UNIFORM]]
         np.testing.assert_allclose(neighbor_bandwidths(centers), expected)
 
-    def test_a_lone_point_is_as_wide_as_the_space(self):
-        np.testing.assert_array_equal(neighbor_bandwidths(np.array([[0.3]])), [[1.0]])
+    def test_a_lone_point_has_the_deviation_of_the_uniform_distribution(self):
+        np.testing.assert_allclose(neighbor_bandwidths(np.array([[0.3]])), [[UNIFORM]])
 
     def test_equal_points_have_no_width(self):
         np.testing.assert_array_equal(neighbor_bandwidths(np.full((3, 1), 0.3)), np.zeros((3, 1)))
@@ -281,9 +282,9 @@ class TestReferenceBandwidths:
         actual = reference_bandwidths(centers, np.ones(3))
         np.testing.assert_allclose(actual, [0.2 * 2 ** (-1 / 6), 0.0], atol=1e-12)
 
-    def test_a_lone_point_is_as_wide_as_the_space(self):
+    def test_a_lone_point_has_the_deviation_of_the_uniform_distribution(self):
         centers = np.array([[0.3, np.nan], [np.nan, np.nan]])
-        np.testing.assert_array_equal(reference_bandwidths(centers, np.ones(2)), [1.0, 1.0])
+        np.testing.assert_allclose(reference_bandwidths(centers, np.ones(2)), [UNIFORM, UNIFORM])
 
 
 def _log_mass(low, high, center, bandwidth):
