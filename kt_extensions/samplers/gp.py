@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.branches import Branch, other_branch
 from kt_extensions.samplers.gaussian_process import GaussianProcess, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
-from kt_extensions.samplers.tpe import _Branch, _other_branch
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -95,7 +95,7 @@ class GP:
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
         model = _Model(history, self.most_points, self.prior)
-        branch = _other_branch(history, rng) if rng.random() < self.explore else None
+        branch = other_branch(history, rng) if rng.random() < self.explore else None
         incumbents, best = model.incumbents(branch)
         region = _Region(history.space, branch, model.lengths, rng)
         if rng.random() < self.hopeful:
@@ -142,7 +142,7 @@ class _Model:
         x = self._history.space.snap(points)
         return self._process.predict(self._embedding.features(x))
 
-    def incumbents(self, branch: _Branch | None) -> tuple[Array, float]:
+    def incumbents(self, branch: Branch | None) -> tuple[Array, float]:
         """Returns the best trials, in a branch if it has any, and the expected score of the best.
 
         Noise aside: a trial is as good as the model says, which knows its neighbors.
@@ -158,7 +158,7 @@ class _Region:
     """Where to look for points: the whole space, or a branch of it."""
 
     space: SearchSpace
-    branch: _Branch | None
+    branch: Branch | None
     lengths: Array
     rng: np.random.Generator
 
