@@ -72,7 +72,7 @@ class MLP(training.TunedTraining):
         dropout: FloatRange = (0.0, 0.5),
         optimizer: Names = optimizers.DEFAULT_OPTIMIZERS,
         learning_rate: FloatRange = (1e-4, 3e-2),
-        momentum: FloatRange = (0.0, 0.99),
+        momentum: FloatRange = (0.5, 0.99),
         rho: FloatRange = (0.8, 0.99),
         weight_decay: FloatRange = (1e-5, 1e-1),
         batch_size: IntRange = training.DEFAULT_BATCH_SIZES,
@@ -130,7 +130,7 @@ def build_mlp(
     dropout: FloatRange = (0.0, 0.5),
     optimizer: Names = optimizers.DEFAULT_OPTIMIZERS,
     learning_rate: FloatRange = (1e-4, 3e-2),
-    momentum: FloatRange = (0.0, 0.99),
+    momentum: FloatRange = (0.5, 0.99),
     rho: FloatRange = (0.8, 0.99),
     weight_decay: FloatRange = (1e-5, 1e-1),
 ) -> keras.Model:

@@ -54,8 +54,8 @@ def test_names_and_domains_of_the_whole_space():
         "ordered: False, default: adam)",
         "Float(name: 'learning_rate', min_value: '0.0001', max_value: '0.03', step: 'None', "
         "sampling: 'log', default: '0.0001')",
-        "Float(name: 'momentum', min_value: '0.0', max_value: '0.99', step: 'None', "
-        "sampling: 'linear', default: '0.0')",
+        "Float(name: 'momentum', min_value: '0.5', max_value: '0.99', step: 'None', "
+        "sampling: 'linear', default: '0.5')",
         "Float(name: 'rho', min_value: '0.8', max_value: '0.99', step: 'None', "
         "sampling: 'linear', default: '0.8')",
         "Float(name: 'weight_decay', min_value: '1e-05', max_value: '0.1', step: 'None', "
