@@ -17,7 +17,7 @@ from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.oracles import SamplerOracle, TPEOracle
+from kt_extensions.oracles import GPOracle, SamplerOracle, TPEOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.samplers import Sampler
@@ -328,6 +328,25 @@ class SamplerTuner(Tuner):
             warm_start=warm_start,
         )
         super().__init__(oracle, hypermodel, **kwargs)
+
+
+class GP(SamplerTuner):
+    """Tunes with a Gaussian process; see `kt_extensions.samplers.GP`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.GP(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = GPOracle
 
 
 class TPE(SamplerTuner):

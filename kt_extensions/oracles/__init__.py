@@ -1,7 +1,29 @@
 """The oracles users name: search algorithms for any KerasTuner tuner."""
 
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
-from kt_extensions.samplers import TPE
+from kt_extensions.samplers import GP, TPE
+
+
+class GPOracle(SamplerOracle):
+    """Gaussian process: models the scores over the whole space, and tries where they may be best.
+
+    For searches of up to some 300 trials, in spaces of any kind. See
+    `kt_extensions.samplers.GP` for the algorithm, its settings and its sources.
+
+    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.GP()`.
+
+    Example:
+
+    ```python
+    import keras_tuner as kt
+    from kt_extensions.oracles import GPOracle
+
+    tuner = kt.Tuner(oracle=GPOracle("val_accuracy", max_trials=50), hypermodel=build_model)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    ```
+    """
+
+    default_sampler = GP
 
 
 class TPEOracle(SamplerOracle):
@@ -26,4 +48,4 @@ class TPEOracle(SamplerOracle):
     default_sampler = TPE
 
 
-__all__ = ["SamplerOracle", "TPEOracle"]
+__all__ = ["GPOracle", "SamplerOracle", "TPEOracle"]
