@@ -1,5 +1,8 @@
 """What an installation of the package contains."""
 
+import doctest
+import importlib
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -10,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import kt_extensions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,6 +68,19 @@ def modules(folder, package):
     return {f"{package}/{path.relative_to(ROOT / folder).as_posix()}" for path in paths}
 
 
+ALL_CODE = modules("kt_extensions", "kt_extensions") | modules("builders", "kt_extensions/builders")
+
+
+@pytest.mark.parametrize("path", sorted(ALL_CODE))
+def test_examples_in_docstrings_run(path):
+    name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_version_is_said_alike():
+    assert kt_extensions.__version__ == importlib.metadata.version("kt-extensions")
+
+
 def test_every_folder_with_code_is_listed():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {path.parent for path in (ROOT / "kt_extensions").rglob("*.py")}
@@ -74,10 +92,9 @@ def test_every_folder_with_code_is_listed():
 
 def test_wheel_has_all_code_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    code = modules("kt_extensions", "kt_extensions") | modules("builders", "kt_extensions/builders")
     info = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
     notes = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "top_level.txt")}
-    assert names == {*code, "kt_extensions/py.typed", f"{info}/licenses/LICENSE", *notes}
+    assert names == {*ALL_CODE, "kt_extensions/py.typed", f"{info}/licenses/LICENSE", *notes}
     assert zipfile.ZipFile(wheel).read(f"{info}/top_level.txt") == b"kt_extensions\n"
 
 
