@@ -68,7 +68,7 @@ class TPE:
 
     n_startup: int = 10
     n_candidates: int = 64
-    quantile: float = 0.2
+    quantile: float = 0.15
     most_good: int = 25
     most_others: int = 250
     prior_weight: float = 2.0
