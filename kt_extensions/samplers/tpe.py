@@ -28,7 +28,7 @@ from kt_extensions.space.domains import Array
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_LEAST_BANDWIDTH = 0.03  # Watanabe 2023, section 3.3.3
+_LEAST_BANDWIDTH = 0.03  # the least in Watanabe 2023
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
 _OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
 
