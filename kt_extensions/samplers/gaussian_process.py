@@ -1,8 +1,7 @@
 """Gaussian process regression with a length scale for each dimension and learned noise.
 
 Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2 and 5. The
-hyperparameters are those of the highest posterior density: the marginal likelihood, with a
-log-normal prior on each.
+hyperparameters are learned from the marginal likelihood, with a log-normal prior on each.
 """
 
 from __future__ import annotations
@@ -111,8 +110,38 @@ class GaussianProcess:
         return GaussianProcess(self.theta, points, self._owner, y)
 
 
-def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Array:
-    """Returns the hyperparameters of the highest posterior density.
+@dataclass(frozen=True)
+class Fit:
+    """What data tell of the hyperparameters: a normal distribution around the likeliest ones.
+
+    Args:
+        prior: Their prior.
+        mode: Array `(d + 2,)`, the likeliest ones, in deviations of the prior from its center.
+        root: Array `(d + 2, d + 2)`, whose product with its transpose is their covariance.
+    """
+
+    prior: Prior
+    mode: Array
+    root: Array
+
+    def likeliest(self) -> Array:
+        """Returns the hyperparameters of the highest density; see `GaussianProcess`."""
+        return self._theta(self.mode)
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Returns random hyperparameters; see `GaussianProcess`."""
+        return self._theta(self.mode + self.root @ rng.standard_normal(len(self.mode)))
+
+    def _theta(self, z: Array) -> Array:
+        d = len(z) - 2
+        return np.clip(self.prior.center(d) + z * self.prior.deviation(d), *_bounds(d))
+
+
+def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Fit:
+    """Learns the hyperparameters: Laplace's approximation of their posterior density.
+
+    The covariance is the one that L-BFGS learns on its way to the mode. It starts from the prior's,
+    and keeps it in directions in which the data say nothing.
 
     Args:
         features: Array `(n, p)`, the points.
@@ -120,25 +149,33 @@ def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Ar
         y: Array `(n,)`, the values, of mean 0 and variance 1 or so.
         prior: The prior of the hyperparameters.
         steps: The largest number of steps of L-BFGS.
-
-    Returns:
-        Array `(d + 2,)`; see `GaussianProcess`.
     """
     d = int(owner.max()) + 1
-    bounds = [(math.log(_LEAST_LENGTH), math.log(_MOST_LENGTH))] * d
-    bounds.append((math.log(_LEAST_SIGNAL), math.log(_MOST_SIGNAL)))
-    bounds.append((math.log(_LEAST_NOISE), math.log(_MOST_NOISE)))
+    center, deviation = prior.center(d), prior.deviation(d)
+
+    def objective(z: Array) -> tuple[float, Array]:
+        theta = center + z * deviation
+        value, gradient = negative_log_posterior(theta, features, owner, y, prior)
+        return value, gradient * deviation
+
+    low, high = ((bound - center) / deviation for bound in _bounds(d))
     found = minimize(
-        negative_log_posterior,
-        prior.center(d),
-        args=(features, owner, y, prior),
+        objective,
+        np.zeros(d + 2),
         method="L-BFGS-B",
         jac=True,
-        bounds=bounds,
+        bounds=np.stack([low, high], axis=1),
         options={"maxiter": steps},
     )
-    theta: Array = found.x
-    return theta
+    variances, axes = np.linalg.eigh(found.hess_inv.todense())
+    return Fit(prior, found.x, axes * np.sqrt(np.maximum(variances, 0.0)))
+
+
+def _bounds(d: int) -> tuple[Array, Array]:
+    """Returns the least and the largest hyperparameters."""
+    low = np.log([_LEAST_LENGTH] * d + [_LEAST_SIGNAL, _LEAST_NOISE])
+    high = np.log([_MOST_LENGTH] * d + [_MOST_SIGNAL, _MOST_NOISE])
+    return low, high
 
 
 def negative_log_posterior(

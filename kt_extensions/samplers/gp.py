@@ -46,6 +46,9 @@ class GP:
     matters; failed trials count as the worst, pruned ones as no better than the median. Pending
     trials are taken to turn out as expected, so that parallel proposals keep apart.
 
+    Each proposal draws the kernel anew from those that agree with the scores. The likeliest kernel
+    alone is often too smooth: where trials are few, the search would stay where it is.
+
     The time of a proposal is bounded: a longer search is modeled by its best and latest trials and
     some of the others.
 
@@ -55,7 +58,8 @@ class GP:
             best trials; then come several rounds near the best candidates.
         hopeful: Probability of a proposal by the lower confidence bound of the scores, not by the
             expected improvement.
-        width: How many deviations that bound lies below the expected score.
+        width: How many deviations that bound lies below the expected score at most; the number is
+            drawn anew each time, uniformly from 0.
         explore: Probability of a proposal with another category than the best trial's, by the
             improvement on the trials with that category. Without effect in a space without
             categories or conditions.
@@ -94,12 +98,12 @@ class GP:
         """Returns the next point to try; see `Sampler.suggest`."""
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
-        model = _Model(history, self.most_points, self.prior)
+        model = _Model(history, self.most_points, self.prior, rng)
         branch = other_branch(history, rng) if rng.random() < self.explore else None
         incumbents, best = model.incumbents(branch)
         region = _Region(history.space, branch, model.lengths, rng)
         if rng.random() < self.hopeful:
-            value = partial(_hope, model, self.width)
+            value = partial(_hope, model, self.width * rng.random())
         else:
             value = partial(_improvement, model, best)
         n = self.n_candidates
@@ -115,23 +119,27 @@ class _Model:
         lengths: Array `(d,)`, the length scales, 1 for longer ones.
     """
 
-    def __init__(self, history: History, most_points: int, prior: Prior) -> None:
+    def __init__(
+        self, history: History, most_points: int, prior: Prior, rng: np.random.Generator
+    ) -> None:
         finished = np.flatnonzero(~history.pending)
         scores = _normalized(history, finished)
         chosen = _spread(scores, most_points)
         self._rows, y = finished[chosen], scores[chosen]
         self._history = history
         self._embedding = Embedding(history.space, _optional(history))
-        process = self._fitted(self._rows, y, prior)
+        process = self._fitted(self._rows, y, prior, rng)
         self._mean, _ = process.predict(self._features(self._rows))
         pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
         self._process = process.believing(self._features(pending))
         self.lengths = np.minimum(np.exp(process.theta[:-2]), 1.0)
 
-    def _fitted(self, rows: Rows, y: Array, prior: Prior) -> GaussianProcess:
-        """Returns the process of some trials, its kernel learned from a part of them."""
+    def _fitted(
+        self, rows: Rows, y: Array, prior: Prior, rng: np.random.Generator
+    ) -> GaussianProcess:
+        """Returns the process of some trials, with a kernel that agrees with a part of them."""
         features, owner, part = self._features(rows), self._embedding.owner, _spread(y, _MOST_FIT)
-        theta = fit(features[part], owner, y[part], prior, _STEPS)
+        theta = fit(features[part], owner, y[part], prior, _STEPS).draw(rng)
         return GaussianProcess(theta, features, owner, y)
 
     def _features(self, rows: Rows) -> Array:
