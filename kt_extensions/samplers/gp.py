@@ -9,6 +9,7 @@ settings were chosen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,7 +20,7 @@ from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, other_branch
-from kt_extensions.samplers.gaussian_process import GaussianProcess, Prior, fit
+from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
@@ -46,8 +47,9 @@ class GP:
     matters; failed trials count as the worst, pruned ones as no better than the median. Pending
     trials are taken to turn out as expected, so that parallel proposals keep apart.
 
-    Each proposal draws the kernel anew from those that agree with the scores. The likeliest kernel
-    alone is often too smooth: where trials are few, the search would stay where it is.
+    The likeliest kernel alone is often too smooth: where trials are few, the search would stay
+    where it is. Half of the proposals are therefore hopeful: their kernel is drawn from those that
+    agree with the scores, and they are made by the lower confidence bound.
 
     The time of a proposal is bounded: a longer search is modeled by its best and latest trials and
     some of the others.
@@ -56,8 +58,8 @@ class GP:
         n_startup: Completed trials before the first model; until then points of a Sobol sequence.
         n_candidates: Points of which the best is proposed: uniform ones, and half as many near the
             best trials; then come several rounds near the best candidates.
-        hopeful: Probability of a proposal by the lower confidence bound of the scores, not by the
-            expected improvement.
+        hopeful: Probability of a proposal by the lower confidence bound of the scores with a drawn
+            kernel, not by the expected improvement with the likeliest one.
         width: How many deviations that bound lies below the expected score at most; the number is
             drawn anew each time, uniformly from 0.
         explore: Probability of a proposal with another category than the best trial's, by the
@@ -98,11 +100,13 @@ class GP:
         """Returns the next point to try; see `Sampler.suggest`."""
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
-        model = _Model(history, self.most_points, self.prior, rng)
+        hopeful = rng.random() < self.hopeful
+        kernel = partial(Fit.draw, rng=rng) if hopeful else Fit.likeliest
+        model = _Model(history, self.most_points, self.prior, kernel)
         branch = other_branch(history, rng) if rng.random() < self.explore else None
         incumbents, best = model.incumbents(branch)
         region = _Region(history.space, branch, model.lengths, rng)
-        if rng.random() < self.hopeful:
+        if hopeful:
             value = partial(_hope, model, self.width * rng.random())
         else:
             value = partial(_improvement, model, best)
@@ -120,7 +124,7 @@ class _Model:
     """
 
     def __init__(
-        self, history: History, most_points: int, prior: Prior, rng: np.random.Generator
+        self, history: History, most_points: int, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> None:
         finished = np.flatnonzero(~history.pending)
         scores = _normalized(history, finished)
@@ -128,19 +132,19 @@ class _Model:
         self._rows, y = finished[chosen], scores[chosen]
         self._history = history
         self._embedding = Embedding(history.space, _optional(history))
-        process = self._fitted(self._rows, y, prior, rng)
+        process = self._fitted(self._rows, y, prior, kernel)
         self._mean, _ = process.predict(self._features(self._rows))
         pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
         self._process = process.believing(self._features(pending))
         self.lengths = np.minimum(np.exp(process.theta[:-2]), 1.0)
 
     def _fitted(
-        self, rows: Rows, y: Array, prior: Prior, rng: np.random.Generator
+        self, rows: Rows, y: Array, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> GaussianProcess:
-        """Returns the process of some trials, with a kernel that agrees with a part of them."""
+        """Returns the process of some trials, its kernel learned from a part of them."""
         features, owner, part = self._features(rows), self._embedding.owner, _spread(y, _MOST_FIT)
-        theta = fit(features[part], owner, y[part], prior, _STEPS).draw(rng)
-        return GaussianProcess(theta, features, owner, y)
+        learned = fit(features[part], owner, y[part], prior, _STEPS)
+        return GaussianProcess(kernel(learned), features, owner, y)
 
     def _features(self, rows: Rows) -> Array:
         return self._embedding.features(self._history.X[rows])

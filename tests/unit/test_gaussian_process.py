@@ -198,3 +198,19 @@ class TestFit:
         theta = fit(twice, owner, y, Prior(), steps=30).likeliest()
         mean, _ = GaussianProcess(theta, twice, owner, y).predict(twice)
         np.testing.assert_allclose(mean, 0.0, atol=1e-3)
+
+    def test_of_no_information_is_the_prior(self):
+        fitted = fit(np.zeros((1, 2)), np.arange(2), np.zeros(1), Prior(), steps=50)
+        np.testing.assert_allclose(fitted.likeliest()[:2], Prior().center(2)[:2])
+        np.testing.assert_allclose((fitted.root @ fitted.root.T)[:2, :2], np.eye(2), atol=1e-6)
+
+    def test_draws_around_the_likeliest(self):
+        x = np.random.default_rng(0).random((50, 3))
+        fitted = fit(x, np.arange(3), np.sin(6 * x[:, 1]), Prior(), steps=50)
+        rng = np.random.default_rng(0)
+        draws = np.array([fitted.draw(rng) for _ in range(300)])
+        assert np.isfinite(draws).all()
+        deviation = draws.std(axis=0)
+        assert abs(np.median(draws[:, 1]) - fitted.likeliest()[1]) < 0.05
+        assert deviation[1] < 0.5 * min(deviation[0], deviation[2])
+        assert deviation[1] < 0.3 * Prior().length_deviation

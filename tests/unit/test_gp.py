@@ -70,11 +70,11 @@ class TestSearch:
         assert search(GP(), SQUARE, bowl, 30, seed).min() < 1e-4
         assert search(Random(), SQUARE, bowl, 30, seed).min() > 1e-3
 
-    @pytest.mark.parametrize("seed", range(3))
-    def test_finds_the_best_network(self, seed):
-        ours = search(GP(), NETWORK, network_loss, 60, seed).min()
-        assert ours < 0.1
-        assert ours < 0.5 * search(Random(), NETWORK, network_loss, 60, seed).min()
+    def test_finds_the_best_network(self):
+        ours = [search(GP(), NETWORK, network_loss, 60, seed).min() for seed in range(3)]
+        random = [search(Random(), NETWORK, network_loss, 60, seed).min() for seed in range(3)]
+        assert np.median(ours) < 0.01
+        assert np.mean(ours) < 0.2 * np.mean(random)
 
     def test_finds_the_best_options(self):
         space = SearchSpace([Dimension(f"c{i}", Options(tuple("abcde"))) for i in range(5)])
