@@ -109,8 +109,15 @@ def _metrics(event: Event) -> dict[str, Any]:
 
 
 def with_values(space: kt.HyperParameters, values: Mapping[str, Any]) -> kt.HyperParameters:
-    """Returns a copy of hyperparameters with other values."""
-    hyperparameters = space.copy()
+    """Returns a copy of hyperparameters with other values.
+
+    The declarations are shared, which nothing changes: KerasTuner's own `copy` makes new ones, and
+    takes most of the time that a long search needs to resume.
+    """
+    hyperparameters = kt.HyperParameters()
+    hyperparameters._space = list(space.space)
+    for declared in space.space:
+        hyperparameters._hps[declared.name].append(declared)
     hyperparameters.values = dict(values)
     return hyperparameters
 
@@ -272,7 +279,9 @@ def _replay(oracle: LoggedOracle, record: SearchRecord, event: Event) -> None:
 
 
 def _replay_end(oracle: LoggedOracle, trial: Trial, event: Event) -> None:
-    trial.hyperparameters = with_values(oracle.hyperparameters, event["values"])
+    if len(trial.hyperparameters.space) < len(oracle.hyperparameters.space):
+        trial.hyperparameters = with_values(oracle.hyperparameters, event["values"])
+    trial.hyperparameters.values = event["values"]
     trial.metrics = type(trial.metrics).from_config({"metrics": _metrics(event)})
     trial.score, trial.best_step = event["score"], event["best_step"]
     trial.status, trial.message = event["status"], event["message"]
