@@ -101,9 +101,7 @@ def search(tuner: kte.Tuner, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
     x, x_val, y, y_val = train_test_split(x, y, test_size=0.25, random_state=0)
     stop_early = keras.callbacks.EarlyStopping(tuner.oracle.objective.name, patience=3)
     try:
-        tuner.search(
-            x, y, validation_data=(x_val, y_val), epochs=epochs, callbacks=[stop_early]
-        )
+        tuner.search(x, y, validation_data=(x_val, y_val), epochs=epochs, callbacks=[stop_early])
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -119,8 +117,10 @@ def retrain(tuner: kte.Tuner, x: np.ndarray, y: np.ndarray) -> keras.Model:
 
 def report(tuner: kte.Tuner, model: keras.Model, x: np.ndarray, y: np.ndarray) -> None:
     [trial] = tuner.get_best_trials()
-    print(f"\nBest of {len(tuner.oracle.trials)} trials: number {trial.trial_id}, "
-          f"{tuner.oracle.objective.name} {trial.score:.4f}")
+    print(
+        f"\nBest of {len(tuner.oracle.trials)} trials: number {trial.trial_id}, "
+        f"{tuner.oracle.objective.name} {trial.score:.4f}"
+    )
     for name, value in trial.hyperparameters.values.items():
         print(f"  {name:<20} {value:.4g}" if isinstance(value, float) else f"  {name:<20} {value}")
     scores = model.evaluate(x, y, verbose=0, return_dict=True)
