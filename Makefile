@@ -35,7 +35,7 @@ lint: $(STAMP) ## check style and types
 		--cache-dir $(CURDIR)/.mypy_cache -p kt_extensions
 
 bench: $(STAMP) ## measure the time that a search itself takes
-	@$(BIN)/python benchmarks/overhead.py $(ARGS)
+	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 wheel: $(STAMP) ## build the wheel and the sdist in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
