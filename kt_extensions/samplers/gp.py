@@ -87,7 +87,7 @@ class GP:
     n_candidates: int = 1000
     hopeful: float = 0.5
     width: float = 2.0
-    explore: float = 0.3
+    explore: float = 0.45
     most_points: int = 300
     prior: Prior = field(default_factory=Prior)
 
