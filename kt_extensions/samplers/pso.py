@@ -1,9 +1,8 @@
 """PSO: particle swarm optimization in a steady state, over mixed and conditional spaces.
 
-Kennedy & Eberhart, "Particle Swarm Optimization", ICNN 1995; Clerc & Kennedy, "The Particle
-Swarm: Explosion, Stability, and Convergence in a Multidimensional Complex Space", IEEE Transactions
-on Evolutionary Computation 2002; Clerc, "Standard Particle Swarm Optimisation", hal-00764996, 2012.
-`docs/algorithms.md` tells where this differs and why.
+Clerc & Kennedy, "The Particle Swarm: Explosion, Stability, and Convergence in a Multidimensional
+Complex Space", IEEE Transactions on Evolutionary Computation 2002; Clerc, "Standard Particle Swarm
+Optimisation", hal-00764996, 2012. `docs/algorithms.md` tells where this differs and why.
 """
 
 from __future__ import annotations
@@ -21,25 +20,56 @@ from kt_extensions.space.domains import BELOW_ONE, Array
 
 Rows = NDArray[np.int64]
 
-_DRAWS = 16  # moves to choose from, the first to an untried configuration
+_DRAWS = 16  # moves to choose from: the first to an untried configuration
+_OWN = 0.75  # probability that an option is copied from the particle's own best
 
 
 @dataclass(frozen=True)
 class PSO:
-    """Moves particles toward the best that they and the whole swarm have found.
+    """Moves particles on, toward the best that they and the whole swarm have found.
+
+    The trials of a search belong to the particles in turn, and a proposal is the next move of the
+    particle that has waited longest: no generations, and so any number of trials at once.
+
+    A particle is read from its trials. Its positions are the points as they were proposed, not
+    rounded to integers or steps, so that small velocities add up. Its velocity is the difference
+    of the last two. Its best is the best of its scored trials, and the swarm's best that of all,
+    trials of earlier searches included; pruned trials come after all completed ones.
+
+    In a dimension that is inactive at the best, the best trial that had the dimension stands in
+    for it. A particle rests in the dimensions that were inactive at its last trial. Unordered
+    dimensions have no direction: there a particle takes the option of its own best or of the
+    swarm's, and now and then any.
+
+    A configuration that was tried is not tried again: of several draws of the move the first new
+    one is proposed, and if there is none, a random configuration. So a swarm that has collapsed
+    into a cell of a grid, or a particle at rest in the swarm's best, starts anew elsewhere.
 
     Args:
-        n_particles: Size of the swarm.
-        inertia: Share of its velocity that a particle keeps.
-        cognitive: Pull toward a particle's own best.
-        social: Pull toward the best of all.
-        mutation: Probability that an unordered dimension takes a random option.
+        n_particles: Size of the swarm. The first trial of each particle is a point of a Sobol
+            sequence.
+        inertia: Share of its velocity that a particle keeps: w, as in SPSO-2011.
+        cognitive: Pull toward the particle's own best: c, as in SPSO-2011.
+        social: Pull toward the best of the swarm. Below `cognitive`, so that particles gather
+            later.
+        mutation: Probability with which an unordered dimension takes a random option.
+
+    Example:
+
+    >>> from kt_extensions.history import from_observations
+    >>> from kt_extensions.space import Dimension, Interval, SearchSpace
+    >>> space = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+    >>> values = [{"x": i / 20} for i in range(20)]
+    >>> history = from_observations(space, values, [abs(v["x"] - 0.3) for v in values])
+    >>> point = PSO().suggest(history, np.random.default_rng(0))
+    >>> bool(0.2 < space.decode(point)["x"] < 0.8)
+    True
     """
 
-    n_particles: int = 10
+    n_particles: int = 8
     inertia: float = 1 / (2 * math.log(2))
     cognitive: float = 0.5 + math.log(2)
-    social: float = 0.5 + math.log(2)
+    social: float = 0.9
     mutation: float = 0.1
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
@@ -47,38 +77,42 @@ class PSO:
         if history.number < self.n_particles or not np.isfinite(history.y).any():
             return startup_point(history, rng)
         particle = self._particle(history, rng)
-        moves = self._moves(particle, rng)
-        options = self._options(particle, rng)
-        points = np.where(history.space.categorical, options, moves)
+        points = np.where(
+            history.space.categorical, self._options(particle, rng), self._moves(particle, rng)
+        )
         return first_untried(history, points, rng)
 
     def _particle(self, history: History, rng: np.random.Generator) -> _Particle:
         """Returns the particle whose turn it is."""
-        first = len(history) - history.number + history.number % self.n_particles
-        own = np.arange(first, len(history), self.n_particles)
-        position = history.proposal[own[-1]]
-        position = np.where(np.isnan(position), rng.random(len(position)), position)
+        start = len(history) - history.number  # of this search's own trials
+        own = np.arange(start + history.number % self.n_particles, len(history), self.n_particles)
+        position = _filled(history.proposal[own[-1]], rng.random(len(history.space)))
         before = history.proposal[own[-2]] if len(own) > 1 else position
-        scored = history.ranking()
-        scored = scored[np.isfinite(history.y[scored])]
-        return _Particle(
-            position,
-            np.nan_to_num(position - before),
-            _best(history, scored[np.isin(scored, own)], position),
-            _best(history, scored, position),
-        )
+        velocity = position - _filled(before, position)
+        ranking = history.ranking()
+        scored = ranking[np.isfinite(history.y[ranking])]
+        personal = _best(history, scored[np.isin(scored, own)], position)
+        moving = ~np.isnan(history.X[own[-1]])
+        return _Particle(position, velocity, personal, _best(history, scored, position), moving)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:
-        x, v, p, g = particle
+        """Returns draws of the next position, bounced off the walls. Shape `(m, d)`.
+
+        v = w v + c1 r1 (p - x) + c2 r2 (g - x), with r1, r2 ~ U(0, 1) in each dimension.
+        """
+        x, v = particle.position, particle.velocity
         r = rng.random((2, _DRAWS, len(x)))
-        velocity = self.inertia * v + self.cognitive * r[0] * (p - x) + self.social * r[1] * (g - x)
-        return np.clip(x + velocity, 0.0, BELOW_ONE)
+        v = (
+            self.inertia * v
+            + self.cognitive * r[0] * (particle.personal - x)
+            + self.social * r[1] * (particle.shared - x)
+        )
+        return np.where(particle.moving, _reflected(x + v), x)
 
     def _options(self, particle: _Particle, rng: np.random.Generator) -> Array:
-        weights = np.array([self.inertia, self.cognitive, self.social])
+        """Returns draws of the next options, as coordinates. Shape `(m, d)`."""
         shape = (_DRAWS, len(particle.position))
-        source = rng.choice(3, size=shape, p=weights / weights.sum())
-        copied = np.choose(source, [particle.position, particle.personal, particle.shared])
+        copied = np.where(rng.random(shape) < _OWN, particle.personal, particle.shared)
         return np.where(rng.random(shape) < self.mutation, rng.random(shape), copied)
 
 
@@ -89,15 +123,24 @@ class _Particle(NamedTuple):
     velocity: Array
     personal: Array
     shared: Array
+    moving: NDArray[np.bool_]
 
 
-def _best(history: History, rows: Rows, default: Array) -> Array:
-    """Returns for each dimension its coordinate in the first of `rows` where it is active."""
-    active = ~np.isnan(history.X[rows])
-    if not len(rows):
+def _best(history: History, ranking: Rows, default: Array) -> Array:
+    """Returns for each dimension its coordinate in the first of the rows that have it."""
+    if not len(ranking):
         return default
-    row = rows[active.argmax(axis=0)]
-    column = np.arange(len(default))
-    proposed = history.proposal[row, column]
-    coordinate = np.where(np.isnan(proposed), history.X[row, column], proposed)
-    return np.where(active.any(axis=0), coordinate, default)
+    active = ~np.isnan(history.X[ranking])
+    row, column = ranking[active.argmax(axis=0)], np.arange(len(default))
+    coordinates = _filled(history.proposal[row, column], history.X[row, column])
+    return _filled(np.where(active.any(axis=0), coordinates, np.nan), default)
+
+
+def _filled(coordinates: Array, default: Array) -> Array:
+    return np.where(np.isnan(coordinates), default, coordinates)
+
+
+def _reflected(x: Array) -> Array:
+    """Returns points whose coordinates bounce off the walls at 0 and 1."""
+    folded = np.abs((x + 1) % 2 - 1)  # a triangle wave of period 2
+    return np.minimum(folded, BELOW_ONE)
