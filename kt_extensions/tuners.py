@@ -17,7 +17,7 @@ from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.oracles import GPOracle, SamplerOracle, TPEOracle
+from kt_extensions.oracles import GPOracle, PSOOracle, SamplerOracle, TPEOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.samplers import Sampler
@@ -347,6 +347,25 @@ class GP(SamplerTuner):
     """
 
     oracle_class = GPOracle
+
+
+class PSO(SamplerTuner):
+    """Tunes with a particle swarm; see `kt_extensions.samplers.PSO`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.PSO(build_model, objective="val_accuracy", max_trials=100, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = PSOOracle
 
 
 class TPE(SamplerTuner):

@@ -1,7 +1,7 @@
 """The oracles users name: search algorithms for any KerasTuner tuner."""
 
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
-from kt_extensions.samplers import GP, TPE
+from kt_extensions.samplers import GP, PSO, TPE
 
 
 class GPOracle(SamplerOracle):
@@ -26,6 +26,28 @@ class GPOracle(SamplerOracle):
     default_sampler = GP
 
 
+class PSOOracle(SamplerOracle):
+    """Particle swarm: particles move on, drawn to the best that they and the swarm have found.
+
+    For smooth scores, any number of trials, and many at once. See `kt_extensions.samplers.PSO` for
+    the algorithm, its settings and its sources.
+
+    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.PSO()`.
+
+    Example:
+
+    ```python
+    import keras_tuner as kt
+    from kt_extensions.oracles import PSOOracle
+
+    tuner = kt.Tuner(oracle=PSOOracle("val_accuracy", max_trials=100), hypermodel=build_model)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    ```
+    """
+
+    default_sampler = PSO
+
+
 class TPEOracle(SamplerOracle):
     """Tree-structured Parzen Estimator: models where good trials are, and tries there.
 
@@ -48,4 +70,4 @@ class TPEOracle(SamplerOracle):
     default_sampler = TPE
 
 
-__all__ = ["GPOracle", "SamplerOracle", "TPEOracle"]
+__all__ = ["GPOracle", "PSOOracle", "SamplerOracle", "TPEOracle"]
