@@ -7,15 +7,18 @@ was tuned yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.space import SearchSpace
-from kt_extensions.space.domains import Array
+from kt_extensions.space.domains import Array, Levels
 
 Mask = NDArray[np.bool_]
+
+_MOST_LEVELS = 100
 
 
 @dataclass(frozen=True)
@@ -58,24 +61,41 @@ def other_branch(history: History, rng: np.random.Generator) -> Branch | None:
     >>> other_branch(history, np.random.default_rng(0))
     Branch(dimension=0, coordinate=0.25, rows=array([ True, False]))
     """
-    space, best = history.space, history.X[history.ranking()[0]]
-    branching = np.flatnonzero(_branching(space) & ~np.isnan(best))
-    if not len(branching):
+    best = history.X[history.ranking()[0]]
+    open_to = np.flatnonzero(branching(history.space) & ~np.isnan(best))
+    if not len(open_to):
         return None
-    dimension = int(rng.choice(branching))
-    domain, size = space.dimensions[dimension].domain, int(space.sizes[dimension])
-    level = (int(domain.level(best[dimension])) + int(rng.integers(1, size))) % size
-    low, high = domain.edges(np.array(level))
+    dimension = int(rng.choice(open_to))
+    size = int(history.space.sizes[dimension])
+    settled = int(history.space.dimensions[dimension].domain.level(best[dimension]))
+    level = (settled + int(rng.integers(1, size))) % size
+    return branch_at(history, dimension, level)
+
+
+def branch_at(history: History, dimension: int, level: int) -> Branch:
+    """Returns the branch with a level of a dimension."""
+    low, high = history.space.dimensions[dimension].domain.edges(np.array(level))
+    return Branch(dimension, float(low + high) / 2, levels_of(history, dimension) == level)
+
+
+def levels_of(history: History, dimension: int) -> Levels:
+    """Returns the levels of the trials in a finite dimension, array `(n,)`, -1 where inactive."""
     column = history.X[:, dimension]
-    rows = ~np.isnan(column)
-    rows[rows] = domain.level(column[rows]) == level
-    return Branch(dimension, float(low + high) / 2, rows)
+    active = ~np.isnan(column)
+    levels = np.full(len(column), -1)
+    levels[active] = history.space.dimensions[dimension].domain.level(column[active])
+    return levels
 
 
-def _branching(space: SearchSpace) -> Mask:
-    """Tells which dimensions are unordered or decide conditions, and have several levels."""
-    branching: Mask = space.categorical & (space.sizes > 1)
+@lru_cache(maxsize=32)
+def branching(space: SearchSpace) -> Mask:
+    """Tells which dimensions have branches: array `(d,)`.
+
+    Those that are unordered or decide conditions, and have several levels but not too many to be
+    tried one by one.
+    """
     conditions = {c for d in space.dimensions for scope in d.scopes for c in scope}
-    parents = [space.index[condition.parent] for condition in conditions]
-    branching[parents] = space.sizes[parents] > 1
-    return branching
+    deciding = space.categorical.copy()
+    deciding[[space.index[condition.parent] for condition in conditions]] = True
+    several: Mask = deciding & (space.sizes > 1) & (space.sizes <= _MOST_LEVELS)
+    return several

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, levels_of
 from kt_extensions.samplers.parzen import (
     Features,
     ParzenEstimator,
     neighbor_bandwidths,
     reference_bandwidths,
 )
-from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _LEAST_BANDWIDTH = 0.03  # the least in Watanabe 2023
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
@@ -85,7 +83,7 @@ class TPE:
             return first_untried(history, self._candidates(history, rng), rng)
         return first_untried(history, self._in_branch(history, rng, branch), rng)
 
-    def _in_branch(self, history: History, rng: np.random.Generator, branch: _Branch) -> Array:
+    def _in_branch(self, history: History, rng: np.random.Generator, branch: Branch) -> Array:
         """Returns points of a branch, the preferred ones first.
 
         The model of all trials brings what does well elsewhere; that of the branch's own trials
@@ -99,7 +97,7 @@ class TPE:
         return self._candidates(own, rng, branch)
 
     def _candidates(
-        self, history: History, rng: np.random.Generator, branch: _Branch | None = None
+        self, history: History, rng: np.random.Generator, branch: Branch | None = None
     ) -> Array:
         """Returns points drawn from `l`, the one with the largest l / g first."""
         good, others = self._split(history)
@@ -123,38 +121,19 @@ class TPE:
         return ranking[:n_good], np.flatnonzero(others)[-self.most_others :]
 
 
-class _Branch(NamedTuple):
-    """One level of one dimension, and the trials that have it."""
-
-    dimension: int
-    coordinate: float
-    rows: Mask
-
-    def fix(self, points: Array) -> Array:
-        """Returns points moved to the level."""
-        points = points.copy()
-        points[:, self.dimension] = self.coordinate
-        return points
-
-
-def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> _Branch | None:
+def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> Branch | None:
     """Draws a category, or a value that decides conditions, that few of the good trials have."""
-    space = history.space
-    branching = _branching(space) & ~np.isnan(history.X[good]).all(axis=0)
-    if not branching.any():
+    open_to = branching(history.space) & ~np.isnan(history.X[good]).all(axis=0)
+    if not open_to.any():
         return None
-    dimension = int(rng.choice(np.flatnonzero(branching)))
-    domain, column = space.dimensions[dimension].domain, history.X[:, dimension]
-    levels = np.full(len(column), -1)
-    active = ~np.isnan(column)
-    levels[active] = domain.level(column[active])
-    settled = np.bincount(levels[good][active[good]]).argmax()
-    order = _levels_by_best(levels, history.y, int(space.sizes[dimension]))
+    dimension = int(rng.choice(np.flatnonzero(open_to)))
+    levels = levels_of(history, dimension)
+    of_good = levels[good]
+    settled = np.bincount(of_good[of_good >= 0]).argmax()
+    order = _levels_by_best(levels, history.y, int(history.space.sizes[dimension]))
     order = order[order != settled]
     odds = 1.0 / np.arange(1, len(order) + 1)
-    level = int(rng.choice(order, p=odds / odds.sum()))
-    low, high = domain.edges(np.array(level))
-    return _Branch(dimension, float(low + high) / 2, levels == level)
+    return branch_at(history, dimension, int(rng.choice(order, p=odds / odds.sum())))
 
 
 def _levels_by_best(levels: Rows, y: Array, size: int) -> Rows:
@@ -164,16 +143,6 @@ def _levels_by_best(levels: Rows, y: Array, size: int) -> Rows:
     np.fmin.at(best, levels[tried], y[tried])
     best[np.bincount(levels[tried], minlength=size) == 0] = -np.inf
     return np.argsort(best, kind="stable")
-
-
-def _branching(space: SearchSpace) -> Mask:
-    """Tells which dimensions are unordered or decide conditions, and have several levels."""
-    branching: Mask = space.categorical.copy()
-    for dimension in space.dimensions:
-        for condition in (condition for scope in dimension.scopes for condition in scope):
-            branching[space.index[condition.parent]] = True
-    branching &= space.sizes > 1
-    return branching
 
 
 def _part(history: History, rows: Mask) -> History:

@@ -1,0 +1,68 @@
+"""Branches of a space: which dimensions have them, and which trials lie in one."""
+
+import numpy as np
+import pytest
+
+from kt_extensions.history import from_observations
+from kt_extensions.samplers import REGISTRY
+from kt_extensions.samplers.branches import branch_at, branching, levels_of, other_branch
+from kt_extensions.space import Condition, Dimension, Interval, LinearSteps, Options, SearchSpace
+
+
+def conditional_on(parent, *values):
+    return ((Condition(parent, values),),)
+
+
+SPACE = SearchSpace(
+    [
+        Dimension("kind", Options(("a", "b", "c"))),
+        Dimension("only", Options(("x",))),
+        Dimension("depth", LinearSteps(1, 3, 1)),
+        Dimension("width", LinearSteps(1, 9, 1)),
+        Dimension("seed", LinearSteps(0, 10**9, 1)),
+        Dimension("rate", Interval(0.0, 1.0), conditional_on("kind", "a")),
+        Dimension("units", Interval(0.0, 1.0), conditional_on("depth", 2, 3)),
+        Dimension("lucky", Interval(0.0, 1.0), conditional_on("seed", 7)),
+    ]
+)
+
+
+def history_of(*trials):
+    values = [{"only": "x", "depth": 1, "width": 1, "seed": 3, **trial} for trial in trials]
+    return from_observations(SPACE, values, range(len(trials)))
+
+
+def test_unordered_dimensions_and_parents_of_few_levels_have_branches():
+    names = [d.name for d, has in zip(SPACE.dimensions, branching(SPACE), strict=True) if has]
+    assert names == ["kind", "depth"]
+
+
+def test_levels_are_those_of_the_trials_and_minus_one_where_inactive():
+    history = history_of({"kind": "b"}, {"kind": "a", "rate": 0.5}, {})
+    assert levels_of(history, SPACE.index["kind"]).tolist() == [1, 0, -1]
+
+
+def test_a_branch_has_the_trials_of_its_level_and_moves_points_there():
+    history = history_of({"kind": "b"}, {"kind": "a", "rate": 0.5}, {"kind": "b"})
+    branch = branch_at(history, SPACE.index["kind"], 1)
+    assert branch.rows.tolist() == [True, False, True]
+    points = np.full((2, len(SPACE)), 0.9)
+    assert [SPACE.decode(point)["kind"] for point in branch.fix(points)] == ["b", "b"]
+    assert (points == 0.9).all()
+
+
+def test_another_branch_is_never_that_of_the_best_trial():
+    history = history_of({"kind": "b", "depth": 2, "units": 0.1}, {"kind": "a", "rate": 0.2})
+    for seed in range(50):
+        branch = other_branch(history, np.random.default_rng(seed))
+        assert not branch.rows[0]
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_a_parent_of_a_billion_levels_costs_no_memory(name):
+    rng = np.random.default_rng(0)
+    x = SPACE.snap(rng.random((30, len(SPACE))))
+    history = from_observations(SPACE, [SPACE.decode(row) for row in np.nan_to_num(x)], range(30))
+    for seed in range(10):
+        point = REGISTRY[name]().suggest(history, np.random.default_rng(seed))
+        assert 0 <= SPACE.decode(point)["seed"] <= 10**9
