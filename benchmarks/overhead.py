@@ -13,6 +13,7 @@ Times depend on the machine, ratios hardly do.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 import time
@@ -33,21 +34,25 @@ from kt_extensions.space.domains import Array, Domain
 
 TRIALS = [100, 1_000, 10_000]
 DIMENSIONS = [10, 30]
-RESULTS = Path(__file__).parent / "results" / "overhead.json"
-
-Row = dict[str, Any]
-
-
-def space(d: int) -> SearchSpace:
-    """Returns a mixed space: of each five hyperparameters two floats, two integers, a choice."""
-    kinds: list[Domain] = [
+KINDS: dict[str, list[Domain]] = {
+    "floats": [Interval(0.0, 1.0)],
+    "mixed": [
         Interval(0.0, 1.0),
         Interval(1e-5, 1e-1, "log"),
         LinearSteps(1, 20, 1),
         LogIntegers(8, 1024),
         Options(("a", "b", "c", "d")),
-    ]
-    return SearchSpace([Dimension(f"x{i}", kinds[i % len(kinds)]) for i in range(d)])
+    ],
+}
+RESULTS = Path(__file__).parent / "results" / "overhead.json"
+
+Row = dict[str, Any]
+
+
+def space(kind: str, d: int) -> SearchSpace:
+    """Returns a space of floats alone, or of all kinds of domains in turns."""
+    domains = KINDS[kind]
+    return SearchSpace([Dimension(f"x{i}", domains[i % len(domains)]) for i in range(d)])
 
 
 def loss(x: Array) -> float:
@@ -103,13 +108,13 @@ def optuna_suggestion(searched: SearchSpace, points: Array) -> Callable[[int], A
 def suggestion_rows(trials: list[int], repeats: int) -> list[Row]:
     """Returns the times of a suggestion, ours and Optuna's, for each size of a search."""
     rows = []
-    for d in DIMENSIONS:
-        searched = space(d)
-        for n in trials:
-            points = searched.snap(np.random.default_rng(0).random((n, d)))
-            calls = [our_suggestion(searched, points), optuna_suggestion(searched, points)]
-            ours, optuna = median_times(calls, repeats)
-            rows.append({"hyperparameters": d, "trials": n, "tpe_ms": ours, "optuna_ms": optuna})
+    for kind, d, n in itertools.product(KINDS, DIMENSIONS, trials):
+        searched = space(kind, d)
+        points = searched.snap(np.random.default_rng(0).random((n, d)))
+        calls = [our_suggestion(searched, points), optuna_suggestion(searched, points)]
+        ours, optuna = median_times(calls, repeats)
+        row = {"space": kind, "hyperparameters": d, "trials": n, "tpe_ms": ours}
+        rows.append({**row, "optuna_ms": optuna})
     return [row | {"ratio": row["tpe_ms"] / row["optuna_ms"]} for row in rows]
 
 
@@ -169,7 +174,12 @@ def print_rows(title: str, rows: list[Row]) -> None:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         cells = row.values()
-        table.add_row(*[f"{c:.2f}" if isinstance(c, float) else f"{c:,}" for c in cells])
+        table.add_row(
+            *[
+                f"{c:.2f}" if isinstance(c, float) else (f"{c:,}" if isinstance(c, int) else c)
+                for c in cells
+            ]
+        )
     Console().print(table)
 
 
