@@ -27,6 +27,15 @@ from sklearn.preprocessing import StandardScaler
 import kt_extensions as kte
 
 REGRESSION = ("california_housing",)
+OURS = {
+    "tpe": kte.oracles.TPEOracle,
+    "gp": kte.oracles.GPOracle,
+    "pso": kte.oracles.PSOOracle,
+}
+STOCK = {
+    "random": kt.oracles.RandomSearchOracle,
+    "bayesian": kt.oracles.BayesianOptimizationOracle,
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -47,8 +56,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--algorithm",
         default="tpe",
-        choices=["tpe", "random", "bayesian"],
-        help="tpe is ours; random and bayesian are KerasTuner's own oracles in our tuner (tpe)",
+        choices=[*OURS, *STOCK],
+        help="tpe, gp, pso are ours; random, bayesian KerasTuner's own oracles in our tuner (tpe)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
     parser.add_argument("--epochs", type=int, default=20, help="epochs for each trial (20)")
@@ -77,13 +86,10 @@ def load(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
 
 
 def make_oracle(algorithm: str, objective: str, trials: int, seed: int) -> kt.Oracle:
-    if algorithm == "tpe":
-        return kte.oracles.TPEOracle(objective, max_trials=trials, seed=seed)
-    oracle = {
-        "random": kt.oracles.RandomSearchOracle,
-        "bayesian": kt.oracles.BayesianOptimizationOracle,
-    }[algorithm]
-    return oracle(objective=objective, max_trials=trials, seed=seed + 1)  # to these, 0 is no seed
+    if algorithm in OURS:
+        return OURS[algorithm](objective, max_trials=trials, seed=seed)
+    seed += 1  # to KerasTuner's own oracles 0 is no seed
+    return STOCK[algorithm](objective=objective, max_trials=trials, seed=seed)
 
 
 def make_tuner(args: argparse.Namespace, hypermodel: kt.HyperModel, objective: str) -> kte.Tuner:
