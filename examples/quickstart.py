@@ -60,7 +60,7 @@ def arguments() -> argparse.Namespace:
         help="tpe, gp, pso are ours; random, bayesian KerasTuner's own oracles in our tuner (tpe)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
-    parser.add_argument("--epochs", type=int, default=20, help="epochs for each trial (20)")
+    parser.add_argument("--epochs", type=int, default=15, help="epochs for each trial (15)")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
     parser.add_argument(
         "--output", type=Path, default=Path("demo"), help="folder for all that is written (demo)"
