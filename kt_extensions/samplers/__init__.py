@@ -3,9 +3,16 @@
 from kt_extensions.samplers.base import Random, Sampler, SpaceExhausted
 from kt_extensions.samplers.gp import GP
 from kt_extensions.samplers.pso import PSO
+from kt_extensions.samplers.surrogate import Skopt
 from kt_extensions.samplers.tpe import TPE
 
-REGISTRY: dict[str, type[Sampler]] = {"gp": GP, "pso": PSO, "random": Random, "tpe": TPE}
+REGISTRY: dict[str, type[Sampler]] = {
+    "gp": GP,
+    "pso": PSO,
+    "random": Random,
+    "skopt": Skopt,
+    "tpe": TPE,
+}
 """Every sampler by name; the contract tests run over it."""
 
-__all__ = ["GP", "PSO", "REGISTRY", "TPE", "Random", "Sampler", "SpaceExhausted"]
+__all__ = ["GP", "PSO", "REGISTRY", "TPE", "Random", "Sampler", "Skopt", "SpaceExhausted"]
