@@ -15,13 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kt_extensions import builders, hparams, oracles, plots, samplers
-    from kt_extensions.tuners import GP, PSO, TPE, Tuner
+    from kt_extensions.tuners import GP, PSO, TPE, Skopt, Tuner
 
 __version__ = "0.1.0"
 
-__all__ = ["GP", "PSO", "TPE", "Tuner", "builders", "hparams", "oracles", "plots", "samplers"]
+__all__ = [
+    "GP",
+    "PSO",
+    "TPE",
+    "Skopt",
+    "Tuner",
+    "builders",
+    "hparams",
+    "oracles",
+    "plots",
+    "samplers",
+]
 
-_TUNERS = frozenset({"GP", "PSO", "TPE", "Tuner"})
+_TUNERS = frozenset({"GP", "PSO", "TPE", "Skopt", "Tuner"})
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.oracles import GPOracle, PSOOracle, SamplerOracle, TPEOracle
+from kt_extensions.oracles import GPOracle, PSOOracle, SamplerOracle, SkoptOracle, TPEOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.samplers import Sampler
@@ -366,6 +366,26 @@ class PSO(SamplerTuner):
     """
 
     oracle_class = PSOOracle
+
+
+class Skopt(SamplerTuner):
+    """Tunes with scikit-optimize's surrogate models; see `kt_extensions.samplers.Skopt`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    forest = kte.samplers.Skopt(surrogate="RF", acquisition="LCB")
+    tuner = kte.Skopt(build_model, objective="val_accuracy", max_trials=50, sampler=forest)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = SkoptOracle
 
 
 class TPE(SamplerTuner):

@@ -1,7 +1,7 @@
 """The oracles users name: search algorithms for any KerasTuner tuner."""
 
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
-from kt_extensions.samplers import GP, PSO, TPE
+from kt_extensions.samplers import GP, PSO, TPE, Skopt
 
 
 class GPOracle(SamplerOracle):
@@ -48,6 +48,28 @@ class PSOOracle(SamplerOracle):
     default_sampler = PSO
 
 
+class SkoptOracle(SamplerOracle):
+    """Surrogate models of scikit-optimize: forests, boosting or a Gaussian process.
+
+    By default extremely randomized trees, for rough scores and spaces with many options. See
+    `kt_extensions.samplers.Skopt` for the models, the settings and their sources.
+
+    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.Skopt()`.
+
+    Example:
+
+    ```python
+    import keras_tuner as kt
+    from kt_extensions.oracles import SkoptOracle
+
+    tuner = kt.Tuner(oracle=SkoptOracle("val_accuracy", max_trials=50), hypermodel=build_model)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    ```
+    """
+
+    default_sampler = Skopt
+
+
 class TPEOracle(SamplerOracle):
     """Tree-structured Parzen Estimator: models where good trials are, and tries there.
 
@@ -70,4 +92,4 @@ class TPEOracle(SamplerOracle):
     default_sampler = TPE
 
 
-__all__ = ["GPOracle", "PSOOracle", "SamplerOracle", "TPEOracle"]
+__all__ = ["GPOracle", "PSOOracle", "SamplerOracle", "SkoptOracle", "TPEOracle"]
