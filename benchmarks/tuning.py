@@ -33,7 +33,7 @@ from benchmarks.blackbox import (
     regrets,
     sampler_method,
 )
-from kt_extensions.samplers import TPE, Random
+from kt_extensions.samplers import REGISTRY, TPE
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -267,12 +267,13 @@ PROBLEMS = [
 
 
 def methods(settings: dict[str, Any]) -> dict[str, Method]:
-    """Returns the methods by name; `settings` are the TPE's."""
+    """Returns the methods by name: all samplers, and Optuna's. `settings` are the TPE's."""
+    samplers = {name: sampler_method(sampler()) for name, sampler in REGISTRY.items()}
     return {
+        **samplers,
         "tpe": sampler_method(replace(TPE(), **settings)),
         "optuna": optuna_method(),
         "optuna-group": optuna_method(group=True, multivariate=True),
-        "random": sampler_method(Random()),
     }
 
 
