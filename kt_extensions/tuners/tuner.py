@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import keras_tuner as kt
@@ -17,10 +17,9 @@ from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.oracles import GPOracle, PSOOracle, SamplerOracle, SkoptOracle, TPEOracle
+from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
-from kt_extensions.samplers import Sampler
 
 
 class Tuner(kt.Tuner):  # type: ignore[misc]
@@ -277,134 +276,6 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
         fit = getattr(type(self.hypermodel), "fit", None)
         return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
-
-
-class SamplerTuner(Tuner):
-    """A tuner whose oracle is made from the arguments that KerasTuner's tuners take.
-
-    Args:
-        hypermodel: As in `Tuner`.
-        objective: As in `kt_extensions.oracles.SamplerOracle`, like those that follow.
-        max_trials: Number of trials. Defaults to 10.
-        seed: Integer, the seed of the search and of each training.
-        hyperparameters: Optional `keras_tuner.HyperParameters` to override or declare some.
-        tune_new_entries: Whether hyperparameters declared by the hypermodel alone are tuned.
-        allow_new_entries: Whether the hypermodel may declare others than `hyperparameters`.
-        max_retries_per_trial: How often a crashed trial is run again. Defaults to 0.
-        max_consecutive_failed_trials: Failed trials in a row that end the search. Defaults to 3.
-        sampler: The search algorithm, if not with its default settings.
-        warm_start: Folders of earlier KerasTuner projects to learn from.
-        **kwargs: As for `Tuner`.
-    """
-
-    oracle_class: ClassVar[type[SamplerOracle]] = SamplerOracle
-
-    def __init__(
-        self,
-        hypermodel: Any = None,
-        objective: Any = None,
-        max_trials: int | None = 10,
-        seed: int | None = None,
-        hyperparameters: kt.HyperParameters | None = None,
-        tune_new_entries: bool = True,
-        allow_new_entries: bool = True,
-        max_retries_per_trial: int = 0,
-        max_consecutive_failed_trials: int | None = 3,
-        *,
-        sampler: Sampler | None = None,
-        warm_start: Sequence[str | os.PathLike[str]] = (),
-        **kwargs: Any,
-    ) -> None:
-        oracle = self.oracle_class(
-            objective=objective,
-            max_trials=max_trials,
-            seed=seed,
-            hyperparameters=hyperparameters,
-            tune_new_entries=tune_new_entries,
-            allow_new_entries=allow_new_entries,
-            max_retries_per_trial=max_retries_per_trial,
-            max_consecutive_failed_trials=max_consecutive_failed_trials,
-            sampler=sampler,
-            warm_start=warm_start,
-        )
-        super().__init__(oracle, hypermodel, **kwargs)
-
-
-class GP(SamplerTuner):
-    """Tunes with a Gaussian process; see `kt_extensions.samplers.GP`.
-
-    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
-
-    Example:
-
-    ```python
-    import kt_extensions as kte
-
-    tuner = kte.GP(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
-    tuner.search(x, y, epochs=10, validation_split=0.2)
-    model = tuner.get_best_models()[0]
-    ```
-    """
-
-    oracle_class = GPOracle
-
-
-class PSO(SamplerTuner):
-    """Tunes with a particle swarm; see `kt_extensions.samplers.PSO`.
-
-    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
-
-    Example:
-
-    ```python
-    import kt_extensions as kte
-
-    tuner = kte.PSO(build_model, objective="val_accuracy", max_trials=100, tensorboard_dir="logs")
-    tuner.search(x, y, epochs=10, validation_split=0.2)
-    model = tuner.get_best_models()[0]
-    ```
-    """
-
-    oracle_class = PSOOracle
-
-
-class Skopt(SamplerTuner):
-    """Tunes with scikit-optimize's surrogate models; see `kt_extensions.samplers.Skopt`.
-
-    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
-
-    Example:
-
-    ```python
-    import kt_extensions as kte
-
-    forest = kte.samplers.Skopt(surrogate="RF", acquisition="LCB")
-    tuner = kte.Skopt(build_model, objective="val_accuracy", max_trials=50, sampler=forest)
-    tuner.search(x, y, epochs=10, validation_split=0.2)
-    model = tuner.get_best_models()[0]
-    ```
-    """
-
-    oracle_class = SkoptOracle
-
-
-class TPE(SamplerTuner):
-    """Tunes with the Tree-structured Parzen Estimator; see `kt_extensions.samplers.TPE`.
-
-    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
-
-    Example:
-
-    ```python
-    import kt_extensions as kte
-
-    tuner = kte.TPE(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
-    tuner.search(x, y, epochs=10, validation_split=0.2)
-    model = tuner.get_best_models()[0]
-    ```
-    """
-
-    oracle_class = TPEOracle
 
 
 def _seed(seed: int, trial_id: str, execution: int) -> int:

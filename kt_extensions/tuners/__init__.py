@@ -1,0 +1,85 @@
+"""The tuners users name: any oracle, or a search algorithm."""
+
+from kt_extensions.oracles import GPOracle, PSOOracle, SkoptOracle, TPEOracle
+from kt_extensions.tuners.sampler_tuner import SamplerTuner
+from kt_extensions.tuners.tuner import Tuner
+
+
+class GP(SamplerTuner):
+    """Tunes with a Gaussian process; see `kt_extensions.samplers.GP`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.GP(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = GPOracle
+
+
+class PSO(SamplerTuner):
+    """Tunes with a particle swarm; see `kt_extensions.samplers.PSO`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.PSO(build_model, objective="val_accuracy", max_trials=100, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = PSOOracle
+
+
+class Skopt(SamplerTuner):
+    """Tunes with scikit-optimize's surrogate models; see `kt_extensions.samplers.Skopt`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    forest = kte.samplers.Skopt(surrogate="RF", acquisition="LCB")
+    tuner = kte.Skopt(build_model, objective="val_accuracy", max_trials=50, sampler=forest)
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = SkoptOracle
+
+
+class TPE(SamplerTuner):
+    """Tunes with the Tree-structured Parzen Estimator; see `kt_extensions.samplers.TPE`.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.TPE(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = TPEOracle
+
+
+__all__ = ["GP", "PSO", "TPE", "SamplerTuner", "Skopt", "Tuner"]
