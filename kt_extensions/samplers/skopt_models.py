@@ -32,6 +32,37 @@ _LENGTHS = (0.05, 20.0)  # bounds of a length scale; the features lie in [0, 1]
 _AMPLITUDES = (0.05, 50.0)
 
 
+class _LeavesAtOnce:
+    """Predictions of a forest, for which scikit-learn checks the points thrice for each tree.
+
+    The variance is that of Hutter et al., "Algorithm Runtime Prediction: Methods & Evaluation",
+    Artificial Intelligence 2014, section 4.3.2, as in scikit-optimize, in a third of the time.
+    """
+
+    estimators_: list[Any]
+    min_variance: float
+
+    def predict(self, X: Array, return_std: bool = False) -> Any:
+        """Returns means, array `(m,)`, and if told to deviations, at points `(m, p)`."""
+        x = X.astype(np.float32)
+        trees = [tree.tree_ for tree in self.estimators_]
+        leaves = [tree.apply(x) for tree in trees]
+        means = np.stack([t.value[leaf, 0, 0] for t, leaf in zip(trees, leaves, strict=True)])
+        if not return_std:
+            return means.mean(axis=0)
+        within = np.stack([t.impurity[leaf] for t, leaf in zip(trees, leaves, strict=True)])
+        variance = np.maximum(within, self.min_variance).mean(axis=0) + means.var(axis=0)
+        return means.mean(axis=0), np.sqrt(variance)
+
+
+class RandomForest(_LeavesAtOnce, RandomForestRegressor):  # type: ignore[misc]
+    """scikit-optimize's random forest, with quick predictions."""
+
+
+class ExtraTrees(_LeavesAtOnce, ExtraTreesRegressor):  # type: ignore[misc]
+    """scikit-optimize's extremely randomized trees, with quick predictions."""
+
+
 class Quantiles(GradientBoostingQuantileRegressor):  # type: ignore[misc]
     """Gradient boosting of the quartile-like quantiles that give a mean and a deviation.
 
@@ -85,11 +116,11 @@ def _bounded_lbfgs(
 
 
 def _random_forest(p: int, n_trees: int, seed: int) -> Any:
-    return RandomForestRegressor(n_trees, min_variance=_LEAST_VARIANCE, random_state=seed)
+    return RandomForest(n_trees, min_variance=_LEAST_VARIANCE, random_state=seed)
 
 
 def _extra_trees(p: int, n_trees: int, seed: int) -> Any:
-    return ExtraTreesRegressor(n_trees, min_variance=_LEAST_VARIANCE, random_state=seed)
+    return ExtraTrees(n_trees, min_variance=_LEAST_VARIANCE, random_state=seed)
 
 
 def _gradient_boosting(p: int, n_trees: int, seed: int) -> Any:
