@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
         "--algorithm",
         default="tpe",
         choices=[*OURS, *STOCK],
-        help="tpe, gp, pso, skopt are ours; random, bayesian KerasTuner's own oracles in our tuner (tpe)",
+        help="random and bayesian are KerasTuner's own oracles, in our tuner (default: tpe)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
     parser.add_argument("--epochs", type=int, default=15, help="epochs for each trial (15)")
