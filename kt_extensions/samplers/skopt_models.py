@@ -29,6 +29,7 @@ _LEAST_LEAF = 3  # trials that a leaf of a boosted tree holds at least
 _LEAST_VARIANCE = 1e-4  # of the scores in a leaf; those of all trials have 1
 _LEAST_DEVIATION = 1e-6
 _LENGTHS = (0.05, 20.0)  # bounds of a length scale; the features lie in [0, 1]
+_MOST_LENGTHS = 50  # with more features one length scale serves them all
 _AMPLITUDES = (0.05, 50.0)
 
 
@@ -101,7 +102,8 @@ class Model:
 
 
 def _gaussian_process(p: int, n_trees: int, seed: int) -> Any:
-    kernel = ConstantKernel(1.0, _AMPLITUDES) * Matern(np.ones(p), [_LENGTHS] * p, nu=2.5)
+    n = p if p <= _MOST_LENGTHS else 1
+    kernel = ConstantKernel(1.0, _AMPLITUDES) * Matern(np.ones(n), [_LENGTHS] * n, nu=2.5)
     return GaussianProcessRegressor(
         kernel, optimizer=_bounded_lbfgs, noise="gaussian", random_state=seed
     )
