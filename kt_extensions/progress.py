@@ -6,6 +6,8 @@ import atexit
 import contextlib
 import functools
 import math
+import re
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,7 +21,8 @@ import rich.text
 
 _FINISHED = ("COMPLETED", "FAILED")
 _STYLES = {"COMPLETED": "green", "FAILED": "red", "INVALID": "yellow"}
-_LONGEST_MESSAGE = 100  # Characters of an error.
+_LONGEST_MESSAGE = 160  # Characters of an error.
+_ERROR = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)  # where one begins below its traceback
 _WORDS = {"COMPLETED": "completed", "FAILED": "failed", "INVALID": "to be retried"}
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
@@ -190,8 +193,7 @@ class SearchProgress:
     def _result(self, trial: Any) -> str:
         if trial.status == "COMPLETED":
             return "" if trial.score is None else self._score(trial.score)
-        lines = (trial.message or "").strip().splitlines()
-        return lines[-1][:_LONGEST_MESSAGE] if lines else ""
+        return _error_line(trial.message or "")
 
     def _best_so_far(self) -> str:
         if self._best is None:
@@ -245,6 +247,15 @@ class SearchProgress:
             atexit.unregister(self._live.stop)
             self._live.stop()
             self._live = None
+
+
+def _error_line(message: str) -> str:
+    """Returns the beginning of the error that a traceback ends with, on one line."""
+    below_traceback = message.rsplit("\n  File ", maxsplit=1)[-1]
+    begin = _ERROR.search(below_traceback)
+    error = below_traceback[begin.start() :] if begin else message.strip().rsplit("\n", 1)[-1]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", error)  # Keras prints in bold
+    return textwrap.shorten(plain, _LONGEST_MESSAGE, placeholder=" ...")
 
 
 def _values(trial: Any) -> str:

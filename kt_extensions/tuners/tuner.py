@@ -207,7 +207,9 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         if self._hparams is not None:
             kwargs["callbacks"].append(self._hparams.callback(trial, self._execution))
         self._execution += 1
-        return super()._build_and_fit_model(trial, *args, **kwargs)
+        results = super()._build_and_fit_model(trial, *args, **kwargs)
+        _check_reported(self.oracle.objective, results)
+        return results
 
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns the model of a trial, with the weights of its best epoch.
@@ -283,6 +285,18 @@ def _seed(seed: int, trial_id: str, execution: int) -> int:
     number = trial_id.lstrip("0")  # the padding depends on max_trials, which may be raised
     entropy = [seed, int.from_bytes(number.encode(), "big"), execution]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _check_reported(objective: kt.Objective, results: Any) -> None:
+    """Ends a search of which no trial will report the objective, rather than fail each trial."""
+    logs = results.history if isinstance(results, keras.callbacks.History) else None
+    if not logs or objective.has_value(logs):
+        return
+    raise FatalValueError(
+        f"Expected training to report the objective {objective.name!r}. It reported {list(logs)}. "
+        "Name one of these, add the metric to `model.compile`, or, if its name begins with `val_`, "
+        "pass `validation_data` or `validation_split` to `search`."
+    )
 
 
 def _as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:

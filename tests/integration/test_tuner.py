@@ -326,6 +326,15 @@ def test_callbacks_in_any_form(tmp_path: Path, form: str) -> None:
     assert len(Noting.seen) == 2
 
 
+def test_an_objective_that_training_does_not_report_ends_the_search(tmp_path: Path) -> None:
+    made = trained(tmp_path, objective="val_mae")
+    with pytest.raises(ValueError, match=r"'val_mae'. It reported \['loss', 'val_loss'\]"):
+        made.search(X, Y, **FIT)
+    made = trained(tmp_path / "unvalidated")
+    with pytest.raises(ValueError, match="pass `validation_data`"):
+        made.search(X, Y, epochs=1)
+
+
 def test_what_is_no_callback(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Received"):
         trained(tmp_path).search(X, Y, **FIT, callbacks=[print])

@@ -14,7 +14,7 @@ import pytest
 import rich.console
 
 from kt_extensions import progress as progress_module
-from kt_extensions.progress import SearchProgress
+from kt_extensions.progress import SearchProgress, _error_line
 
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -68,6 +68,20 @@ def run(progress: SearchProgress, clock: Clock, ended: Any, seconds: float = 10.
     progress.on_trial_begin(trial(int(ended.trial_id)))
     clock.now += seconds
     progress.on_trial_end(ended)
+
+
+def test_an_error_of_many_lines_is_shown_from_its_beginning():
+    message = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in fit\n    raise error\n'
+        "ValueError: Exception encountered when calling Sequential.call().\n\n"
+        "\x1b[1mInput 0 is incompatible with the layer\x1b[0m\n\nArguments received:\n  - mask=None"
+    )
+    assert _error_line(message) == (
+        "ValueError: Exception encountered when calling Sequential.call(). Input 0 is incompatible "
+        "with the layer Arguments received: - mask=None"
+    )
+    assert _error_line("killed") == "killed"
+    assert _error_line("") == ""
 
 
 def test_plain_lines(clock: Clock) -> None:
@@ -211,7 +225,7 @@ def test_interrupt_gives_the_cursor_back(closing: str) -> None:
     program = f"""
         from types import SimpleNamespace
         import rich.console
-        from kt_extensions.progress import SearchProgress
+        from kt_extensions.progress import SearchProgress, _error_line
         console = rich.console.Console(force_terminal=True, width=80)
         progress = SearchProgress(SimpleNamespace(objective=None), 5, console=console)
         progress.on_search_begin()
