@@ -22,18 +22,21 @@ from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, other_branch
 from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
+from kt_extensions.samplers.observations import (
+    normalized_scores,
+    optional_dimensions,
+    spread_rows,
+)
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_CLIP = 0.75  # scores above this quantile are lowered to it
 _STEPS = 30  # of L-BFGS, at most
 _MOST_FIT = 100  # trials that the kernel's hyperparameters are learned from
 _MOST_PENDING = 100
 _INCUMBENTS = 10  # good trials that candidates are drawn around
-_LEAST_FLOAT = float(np.finfo(float).tiny)
 _NEAR, _WIDE = -2.5, -0.3  # how far from them: powers of ten of the length scales
 
 
@@ -127,11 +130,11 @@ class _Model:
         self, history: History, most_points: int, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> None:
         finished = np.flatnonzero(~history.pending)
-        scores = _normalized(history, finished)
-        chosen = _spread(scores, most_points)
+        scores = normalized_scores(history, finished)
+        chosen = spread_rows(scores, most_points)
         self._rows, y = finished[chosen], scores[chosen]
         self._history = history
-        self._embedding = Embedding(history.space, _optional(history))
+        self._embedding = Embedding(history.space, optional_dimensions(history))
         process = self._fitted(self._rows, y, prior, kernel)
         self._mean, _ = process.predict(self._features(self._rows))
         pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
@@ -142,7 +145,11 @@ class _Model:
         self, rows: Rows, y: Array, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> GaussianProcess:
         """Returns the process of some trials, its kernel learned from a part of them."""
-        features, owner, part = self._features(rows), self._embedding.owner, _spread(y, _MOST_FIT)
+        features, owner, part = (
+            self._features(rows),
+            self._embedding.owner,
+            spread_rows(y, _MOST_FIT),
+        )
         learned = fit(features[part], owner, y[part], prior, _STEPS)
         return GaussianProcess(kernel(learned), features, owner, y)
 
@@ -191,38 +198,3 @@ def _hope(model: _Model, width: float, points: Array) -> Array:
 
 def _improvement(model: _Model, best: float, points: Array) -> Array:
     return log_expected_improvement(*model.predict(points), best)
-
-
-def _optional(history: History) -> Mask:
-    """Tells which dimensions are inactive in some configurations, or were in a smaller space."""
-    conditional = np.array([dimension.conditional for dimension in history.space.dimensions])
-    optional: Mask = conditional | np.isnan(history.X).any(axis=0)
-    return optional
-
-
-def _normalized(history: History, rows: Rows) -> Array:
-    """Returns scores of finished trials with bad ones clipped, of mean 0 and variance 1.
-
-    Failed trials count as the worst score; pruned ones, which might have become better or worse,
-    as no better than the median of the completed.
-    """
-    y, completed = history.y[rows], history.completed[rows]
-    y = y / max(float(np.abs(y[completed]).max()), _LEAST_FLOAT)
-    y = np.where(completed, y, np.maximum(y, np.median(y[completed])))
-    y = np.minimum(y, np.max(y[np.isfinite(y)]))
-    y = np.minimum(y, np.quantile(y, _CLIP)) - y.min()
-    y = y / max(float(y.max()), _LEAST_FLOAT)
-    normalized: Array = (y - y.mean()) / max(float(y.std()), _LEAST_FLOAT)
-    return normalized
-
-
-def _spread(y: Array, most: int) -> Rows:
-    """Returns at most so many indices: the best, the latest and some between, a third each."""
-    n = len(y)
-    if n <= most:
-        return np.arange(n)
-    best = np.argsort(y, kind="stable")[: most // 3]
-    chosen = np.union1d(best, np.arange(n - most // 3, n))
-    rest = np.setdiff1d(np.arange(n), chosen)
-    between = rest[np.linspace(0, len(rest) - 1, most - len(chosen)).astype(np.int64)]
-    return np.sort(np.concatenate([chosen, between]))

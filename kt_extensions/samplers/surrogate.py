@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, startup_point
-from kt_extensions.samplers.gp import _normalized, _optional, _spread
 from kt_extensions.samplers.kernels import Embedding
+from kt_extensions.samplers.observations import (
+    normalized_scores,
+    optional_dimensions,
+    spread_rows,
+)
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -112,7 +116,7 @@ class Skopt:
         """Returns the model of some trials, a function from points to mean and deviation."""
         from kt_extensions.samplers.skopt_models import Model
 
-        embedding = Embedding(history.space, _optional(history))
+        embedding = Embedding(history.space, optional_dimensions(history))
         seed = int(rng.integers(2**31))
         model = Model(self.surrogate, self.n_trees, seed, embedding.features(history.X[rows]), y)
         return lambda x: model.predict(embedding.features(history.space.snap(x)))
@@ -121,8 +125,8 @@ class Skopt:
 def _observations(history: History, most: int) -> tuple[Rows, Array]:
     """Returns the trials that a model is trained by, and their scores, lies for pending ones."""
     finished = np.flatnonzero(~history.pending)
-    scores = _normalized(history, finished)
-    chosen = _spread(scores, most)
+    scores = normalized_scores(history, finished)
+    chosen = spread_rows(scores, most)
     pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
     lies = np.full(len(pending), _LIE)
     return np.append(finished[chosen], pending), np.append(scores[chosen], lies)

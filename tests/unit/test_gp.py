@@ -6,7 +6,7 @@ import pytest
 
 from kt_extensions.history import History, TrialTable, from_observations
 from kt_extensions.samplers import GP, Random
-from kt_extensions.samplers.gp import _normalized, _spread
+from kt_extensions.samplers.observations import normalized_scores, spread_rows
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -196,7 +196,7 @@ def normalized(y, pruned=()):
     history = history_of(y)
     mask = np.isin(np.arange(len(y)), pruned)
     changed: History = dataclasses.replace(history, pruned=mask)
-    return _normalized(changed, np.flatnonzero(~history.pending))
+    return normalized_scores(changed, np.flatnonzero(~history.pending))
 
 
 class TestScores:
@@ -226,11 +226,11 @@ class TestScores:
 
 class TestSpread:
     def test_is_everything_if_it_may_be(self):
-        assert _spread(np.zeros(5), 5).tolist() == [0, 1, 2, 3, 4]
+        assert spread_rows(np.zeros(5), 5).tolist() == [0, 1, 2, 3, 4]
 
     def test_has_the_best_the_latest_and_others(self):
         y = np.where(np.arange(900) % 45 == 3, 0.0, 1.0 + np.arange(900))
-        chosen = _spread(y, 90)
+        chosen = spread_rows(y, 90)
         assert len(chosen) == len(set(chosen.tolist())) == 90
         assert set(np.flatnonzero(y == 0.0)) <= set(chosen)
         assert set(range(870, 900)) <= set(chosen)

@@ -1,0 +1,50 @@
+"""What a regression model is trained by: which trials, with which scores."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kt_extensions.history import History
+from kt_extensions.space.domains import Array
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+_CLIP = 0.75  # scores above this quantile are lowered to it
+_LEAST_FLOAT = float(np.finfo(float).tiny)
+
+
+def optional_dimensions(history: History) -> Mask:
+    """Tells which dimensions are inactive in some configurations, or were in a smaller space."""
+    conditional = np.array([dimension.conditional for dimension in history.space.dimensions])
+    optional: Mask = conditional | np.isnan(history.X).any(axis=0)
+    return optional
+
+
+def normalized_scores(history: History, rows: Rows) -> Array:
+    """Returns scores of finished trials with bad ones clipped, of mean 0 and variance 1.
+
+    Failed trials count as the worst score; pruned ones, which might have become better or worse,
+    as no better than the median of the completed.
+    """
+    y, completed = history.y[rows], history.completed[rows]
+    y = y / max(float(np.abs(y[completed]).max()), _LEAST_FLOAT)
+    y = np.where(completed, y, np.maximum(y, np.median(y[completed])))
+    y = np.minimum(y, np.max(y[np.isfinite(y)]))
+    y = np.minimum(y, np.quantile(y, _CLIP)) - y.min()
+    y = y / max(float(y.max()), _LEAST_FLOAT)
+    normalized: Array = (y - y.mean()) / max(float(y.std()), _LEAST_FLOAT)
+    return normalized
+
+
+def spread_rows(y: Array, most: int) -> Rows:
+    """Returns at most so many indices: the best, the latest and some between, a third each."""
+    n = len(y)
+    if n <= most:
+        return np.arange(n)
+    best = np.argsort(y, kind="stable")[: most // 3]
+    chosen = np.union1d(best, np.arange(n - most // 3, n))
+    rest = np.setdiff1d(np.arange(n), chosen)
+    between = rest[np.linspace(0, len(rest) - 1, most - len(chosen)).astype(np.int64)]
+    return np.sort(np.concatenate([chosen, between]))
