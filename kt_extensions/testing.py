@@ -168,6 +168,22 @@ def ask(sampler: Sampler, table: TrialTable, seed: int = 0) -> Array:
     return point
 
 
+def search(
+    sampler: Sampler,
+    space: SearchSpace,
+    loss: Callable[[dict[str, Value]], float],
+    trials: int,
+    seed: int = 0,
+) -> History:
+    """Returns the history of a search, one trial after the other; each proposal is checked."""
+    table = TrialTable(space, seed)
+    for number in range(trials):
+        point = ask(sampler, table, seed)
+        x = space.snap(point[np.newaxis])[0]
+        table.finish(f"asked {number}", x, loss(space.decode(point)))
+    return table.history()
+
+
 def proposals(sampler: Sampler) -> dict[str, list[float]]:
     """Returns what a sampler proposes first in each of `SPACES`."""
     return {name: ask(sampler, trial_table(space)).tolist() for name, space in SPACES.items()}

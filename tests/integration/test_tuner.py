@@ -386,8 +386,10 @@ def test_rows_for_tensorboard(tmp_path: Path) -> None:
 def test_the_log_is_json(tmp_path: Path) -> None:
     made = tuner(tmp_path)
     made.search(verbose=0)
-    for line in (tmp_path / "project" / store.LOG_NAME).read_text().splitlines():
-        json.loads(line, parse_constant=lambda name: pytest.fail(name))
+    lines = (tmp_path / "project" / store.LOG_NAME).read_text().splitlines()
+    events = [json.loads(line, parse_constant=pytest.fail)["event"] for line in lines]
+    assert events[:2] == ["search", "space"]
+    assert events.count("start") == events.count("end") == len(made.oracle.trials) > 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from kt_extensions.space import (
     Options,
     SearchSpace,
 )
+from kt_extensions.testing import search
 
 LINE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
 SQUARE = SearchSpace([Dimension(name, Interval(0.0, 1.0)) for name in "xy"])
@@ -43,18 +44,6 @@ def network_loss(values):
     return rate + size + {"adam": 0.3, "lion": 0.5}[values["optimizer"]]
 
 
-def search(sampler, space, loss, trials, seed=0):
-    """Returns the scores of a search, one trial after the other."""
-    table, scores = TrialTable(space, seed), []
-    for number in range(trials):
-        proposal = sampler.suggest(table.history(), np.random.default_rng([seed, number]))
-        scores.append(loss(space.decode(proposal)))
-        x = space.snap(proposal[np.newaxis])[0]
-        table.start(str(number), x, proposal)
-        table.finish(str(number), x, scores[-1])
-    return np.array(scores)
-
-
 def history_of(y, x=None, space=LINE):
     x = np.linspace(0.02, 0.98, len(y)) if x is None else x
     return from_observations(space, [{"x": float(v)} for v in x], y)
@@ -67,18 +56,18 @@ def suggested(history, seed=0, **settings):
 class TestSearch:
     @pytest.mark.parametrize("seed", range(3))
     def test_finds_the_bottom_of_a_bowl(self, seed):
-        assert search(GP(), SQUARE, bowl, 30, seed).min() < 1e-4
-        assert search(Random(), SQUARE, bowl, 30, seed).min() > 1e-3
+        assert search(GP(), SQUARE, bowl, 30, seed).y.min() < 1e-4
+        assert search(Random(), SQUARE, bowl, 30, seed).y.min() > 1e-3
 
     def test_finds_the_best_network(self):
-        ours = [search(GP(), NETWORK, network_loss, 60, seed).min() for seed in range(3)]
-        random = [search(Random(), NETWORK, network_loss, 60, seed).min() for seed in range(3)]
+        ours = [search(GP(), NETWORK, network_loss, 60, seed).y.min() for seed in range(3)]
+        random = [search(Random(), NETWORK, network_loss, 60, seed).y.min() for seed in range(3)]
         assert np.median(ours) < 0.01
         assert np.mean(ours) < 0.2 * np.mean(random)
 
     def test_finds_the_best_options(self):
         space = SearchSpace([Dimension(f"c{i}", Options(tuple("abcde"))) for i in range(5)])
-        scores = search(GP(), space, lambda v: sum(c != "d" for c in v.values()), 60)
+        scores = search(GP(), space, lambda v: sum(c != "d" for c in v.values()), 60).y
         assert scores.min() == 0
 
     def test_sees_through_noise(self):
@@ -88,7 +77,7 @@ class TestSearch:
         assert 0.15 < np.median(points) < 0.45
 
     def test_goes_to_the_edge(self):
-        scores = search(GP(), LINE, lambda values: values["x"], 20)
+        scores = search(GP(), LINE, lambda values: values["x"], 20).y
         assert scores.min() < 1e-3
 
 

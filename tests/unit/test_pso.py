@@ -16,6 +16,7 @@ from kt_extensions.space import (
     Options,
     SearchSpace,
 )
+from kt_extensions.testing import search
 
 SQUARE = SearchSpace([Dimension(name, Interval(0.0, 1.0)) for name in "xy"])
 TWO = PSO(n_particles=2)
@@ -53,17 +54,6 @@ def proposals(table, n=200, sampler=TWO):
     """Returns the points that each of `n` random states leads to. Shape `(n, d)`."""
     history = table.history()
     return np.array([sampler.suggest(history, np.random.default_rng(i)) for i in range(n)])
-
-
-def search(sampler, space, loss, trials, seed=0):
-    """Returns the history of a search, one trial after the other."""
-    table = TrialTable(space, seed)
-    for number in range(trials):
-        proposal = sampler.suggest(table.history(), np.random.default_rng([seed, number]))
-        x = space.snap(proposal[np.newaxis])[0]
-        table.start(str(number), x, proposal)
-        table.finish(str(number), x, loss(space.decode(proposal)))
-    return table.history()
 
 
 class TestMove:
