@@ -13,6 +13,24 @@ from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 Mask = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a trial is in a search in which a scheduler shares out the epochs.
+
+    Args:
+        bracket: Number of its bracket, counted from 0 in the order in which they were begun.
+        rung: Its place in the bracket, from 0.
+        epochs: The epochs after which it ends, those of the trials that it goes on from included.
+        parent: Number of the trial that it goes on from, -1 for none.
+    """
+
+    bracket: int
+    rung: int
+    epochs: int
+    parent: int = -1
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,10 @@ class History:
             score until there.
         proposal: Array `(n, d)`, the points as the sampler proposed them, before they were moved
             to the configurations of `X`.
+        budget: Array `(n,)`, the epochs that a scheduler gave the trial, 0 without a scheduler.
+        bracket: Array `(n,)`, the number of its bracket, -1 without a scheduler.
+        rung: Array `(n,)`, its rung there, -1 without a scheduler.
+        parent: Array `(n,)`, the number of the trial that it goes on from, -1 for none.
         tried: Keys (`SearchSpace.key`) of the configurations that were tried in this search.
         number: How many trials this search has made; `n` is larger if it was warm-started.
         seed: The seed of the search, the same for all its trials.
@@ -41,6 +63,10 @@ class History:
     fidelity: Array
     pruned: Mask
     proposal: Array
+    budget: Array
+    bracket: Numbers
+    rung: Numbers
+    parent: Numbers
     tried: Collection[bytes] = frozenset()
     number: int = 0
     seed: int = 0
@@ -88,6 +114,7 @@ class TrialTable:
         self.seed = seed
         self._arrays = _empty_arrays(0, len(space))
         self._row_of: dict[str, int] = {}
+        self._names: list[str] = []
         self._keys: list[bytes | None] = []
         self._tried: dict[bytes, int] = {}
 
@@ -115,19 +142,32 @@ class TrialTable:
             x: Its configuration, shape `(d,)`.
             y: Its score, to be minimised; it failed if this is not finite.
         """
-        self._append(x, x, None)
+        self._append(x, x, None, "")
         self._arrays["y"][len(self) - 1] = _score(y)
 
-    def start(self, trial_id: str, x: Array, proposal: Array) -> None:
+    def row(self, trial_id: str) -> int:
+        """Returns the number of a trial of this search in the history."""
+        return self._row_of[trial_id]
+
+    def trial_id(self, row: int) -> str:
+        """Returns the name of a trial of this search."""
+        return self._names[row]
+
+    def start(self, trial_id: str, x: Array, proposal: Array, run: Run | None = None) -> None:
         """Adds a pending trial.
 
         Args:
             trial_id: Its name.
             x: Its configuration, shape `(d,)`.
             proposal: The point that the sampler proposed for it, shape `(d,)`.
+            run: What it is in the schedule, if there is one.
         """
-        self._row_of[trial_id] = len(self)
-        self._append(x, proposal, self.space.key(x))
+        row = self._row_of[trial_id] = len(self)
+        self._append(x, proposal, self.space.key(x), trial_id)
+        if run is not None:
+            place = {"bracket": run.bracket, "rung": run.rung, "parent": run.parent}
+            for name, value in {**place, "budget": run.epochs}.items():
+                self._arrays[name][row] = value
 
     def restart(self, trial_id: str) -> None:
         """Marks a trial as pending again."""
@@ -178,12 +218,13 @@ class TrialTable:
             if key is not None:
                 self._rename(row, space.key(self._arrays["X"][row]))
 
-    def _append(self, x: Array, proposal: Array, key: bytes | None) -> None:
+    def _append(self, x: Array, proposal: Array, key: bytes | None, name: str) -> None:
         row = len(self)
         if row == len(self._arrays["y"]):
             self._double()
         self._arrays["X"][row], self._arrays["proposal"][row] = x, proposal
         self._keys.append(None)
+        self._names.append(name)
         if key is not None:
             self._rename(row, key)
 
@@ -217,6 +258,8 @@ def _empty_arrays(n: int, d: int) -> dict[str, NDArray[Any]]:
         "pruned": np.zeros(n, bool),
         "X": np.full((n, d), np.nan),
         "proposal": np.full((n, d), np.nan),
+        "budget": np.zeros(n),
+        **{name: np.full(n, -1) for name in ("bracket", "rung", "parent")},
     }
 
 

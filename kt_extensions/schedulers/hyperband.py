@@ -1,0 +1,134 @@
+"""Hyperband and successive halving: the best of a rung are promoted once all of it have ended.
+
+Li et al., "Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization", JMLR 2018;
+Jamieson & Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
+AISTATS 2016.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kt_extensions.history import History, Numbers, Run
+from kt_extensions.schedulers import brackets
+from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs
+from kt_extensions.schedulers.brackets import Bracket
+
+
+@dataclass(frozen=True)
+class Hyperband:
+    """Begins with many configurations for few epochs, or with few for many: bracket by bracket.
+
+    When all trials of a rung have ended, the best of them go on in the next. Failed trials rank
+    last. A promoted trial that fails is replaced by the next best, so that failures never leave a
+    bracket without a trial that reaches the top. A worker that finds nothing to run in the brackets
+    that were begun begins the next one.
+
+    Args:
+        max_epochs: R, the most epochs that a trial is trained. A little more than the largest
+            model needs.
+        factor: eta: one of so many trials is promoted, to so many times more epochs.
+        min_epochs: The least epochs that a trial is trained.
+        iterations: How often all brackets are run; `None` for no limit.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> from kt_extensions.history import TrialTable
+    >>> from kt_extensions.space import SearchSpace
+    >>> history = TrialTable(SearchSpace([]), seed=0).history()
+    >>> Hyperband(max_epochs=9).next(history)
+    Start(run=Run(bracket=0, rung=0, epochs=1, parent=-1))
+    """
+
+    max_epochs: int = 100
+    factor: int = 3
+    min_epochs: int = 1
+    iterations: int | None = 1
+
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        check_epochs(self.min_epochs, self.max_epochs, self.factor)
+        if self.iterations is not None and self.iterations < 1:
+            raise ValueError(
+                f"Expected `iterations` to be at least 1, or None. Received: {self.iterations!r}."
+            )
+
+    @cached_property
+    def brackets(self) -> list[Bracket]:
+        """The brackets of one iteration, in the order in which they are begun."""
+        return brackets.hyperband(self.max_epochs, self.factor, self.min_epochs)
+
+    def next(self, history: History, exhausted: bool = False) -> Action:
+        """Returns what is to run next; see `Scheduler.next`."""
+        begun = int(history.bracket.max(initial=-1)) + 1
+        for number in range(begun):
+            run = _next_run(history, number, self._bracket(number), exhausted)
+            if run is not None:
+                return Start(run)
+        all_begun = self.iterations is not None and begun >= self.iterations * len(self.brackets)
+        if not (exhausted or all_begun):
+            return Start(Run(begun, 0, self._bracket(begun)[0].epochs))
+        return Wait() if history.pending.any() else Done()
+
+    def halvings(self, bracket: int) -> int:
+        """Returns s, how often trials are promoted in the bracket with this number, at most."""
+        return len(self._bracket(bracket)) - 1
+
+    def _bracket(self, number: int) -> Bracket:
+        return self.brackets[number % len(self.brackets)]
+
+
+@dataclass(frozen=True)
+class SuccessiveHalving(Hyperband):
+    """Runs one bracket: the most configurations, for the fewest epochs at first.
+
+    Args: as `Hyperband`, and
+
+        n: How many configurations a bracket begins with. Defaults to as many as leave one for the
+            last rung.
+    """
+
+    n: int | None = None
+
+    @cached_property
+    def brackets(self) -> list[Bracket]:
+        """The one bracket."""
+        epochs = brackets.rung_epochs(self.max_epochs, self.factor, self.min_epochs)
+        n = self.n or self.factor ** (len(epochs) - 1)
+        return [brackets.successive_halving(n, epochs, self.factor)]
+
+
+def _next_run(history: History, number: int, bracket: Bracket, exhausted: bool) -> Run | None:
+    """Returns what is to run next in a bracket, `None` if nothing is for now."""
+    rows = np.flatnonzero(history.bracket == number)
+    members = [rows[history.rung[rows] == rung] for rung in range(len(bracket))]
+    if len(members[0]) < bracket[0].size and not exhausted:
+        return Run(number, 0, bracket[0].epochs)
+    for rung in range(1, len(bracket)):
+        if history.pending[members[rung - 1]].any():
+            return None
+        wanted = max(bracket[rung].size * len(members[0]) // bracket[0].size, 1)
+        failed = np.isinf(history.y[members[rung]])
+        candidates = not_promoted(history, members[rung - 1], members[rung])
+        if len(failed) - failed.sum() < wanted and len(candidates):
+            return Run(number, rung, bracket[rung].epochs, int(candidates[0]))
+    return None
+
+
+def not_promoted(history: History, rung: Numbers, above: Numbers) -> Numbers:
+    """Returns the trials of a rung that have succeeded and go on in none above, the best first.
+
+    Args:
+        history: The trials so far.
+        rung: Numbers of the trials of the rung.
+        above: Numbers of the trials of the next.
+    """
+    left = rung[np.isfinite(history.y[rung]) & ~np.isin(rung, history.parent[above])]
+    best_first: Numbers = left[np.argsort(history.y[left], kind="stable")]
+    return best_first
