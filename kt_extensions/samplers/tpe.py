@@ -16,17 +16,12 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, levels_of
-from kt_extensions.samplers.parzen import (
-    Features,
-    ParzenEstimator,
-    neighbor_bandwidths,
-    reference_bandwidths,
-)
+from kt_extensions.samplers.densities import rank_weights, trial_density
+from kt_extensions.samplers.parzen import Features
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
 
-_LEAST_BANDWIDTH = 0.03  # the least in Watanabe 2023
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
 _OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
 
@@ -101,8 +96,9 @@ class TPE:
     ) -> Array:
         """Returns points drawn from `l`, the one with the largest l / g first."""
         good, others = self._split(history)
-        l_density = _estimator(history, good, _rank_weights(history.y[good]), self.prior_weight)
-        g_density = _estimator(history, others, np.ones(len(others)), 1.0)
+        weights = rank_weights(history.y[good])
+        l_density = trial_density(history, good, weights, self.prior_weight)
+        g_density = trial_density(history, others, np.ones(len(others)), 1.0)
         candidates = l_density.sample(self.n_candidates, rng)
         if branch is not None:
             candidates = branch.fix(candidates)
@@ -149,34 +145,3 @@ def _part(history: History, rows: Mask) -> History:
     """Returns the history of some of the trials."""
     names = ("X", "y", "fidelity", "pruned", "proposal")
     return replace(history, **{name: getattr(history, name)[rows] for name in names})
-
-
-def _rank_weights(y: Array) -> Array:
-    """Returns weights that fall with the logarithm of the rank, equal for equal scores.
-
-    Those of CMA-ES (Hansen, arXiv 1604.00772, eq. 49), for any scale of the scores.
-
-    Args:
-        y: Array `(n,)`, scores in ascending order.
-    """
-    n = len(y)
-    weights = math.log(n + 0.5) - np.log(np.arange(1, n + 1))
-    _, group = np.unique(y, return_inverse=True)
-    tied: Array = (np.bincount(group, weights) / np.bincount(group))[group]
-    return tied
-
-
-def _estimator(history: History, rows: Rows, weights: Array, prior: float) -> ParzenEstimator:
-    """Returns the density of some trials with a uniform prior, its weight in their mean weights."""
-    space = history.space
-    n, d = len(rows), len(space)
-    centers, bandwidths = np.full((n + 1, d), np.nan), np.ones((n + 1, d))
-    centers[:n] = history.X[rows]
-    least = max(_LEAST_BANDWIDTH, 1 / (n + 2))
-    bandwidths[:n] = np.sqrt(
-        np.clip(neighbor_bandwidths(centers[:n]), least, 1.0)
-        * np.clip(reference_bandwidths(centers[:n], weights), least, 1.0)
-    )
-    bandwidths[:, space.categorical] = 1 / (n + 1)
-    weights = np.append(weights, prior * weights.mean() if n else 1.0)
-    return ParzenEstimator(space, centers, bandwidths, weights)

@@ -6,7 +6,7 @@ import pytest
 
 from kt_extensions.history import TrialTable, from_observations
 from kt_extensions.samplers import TPE, Random, SpaceExhausted
-from kt_extensions.samplers.tpe import _rank_weights
+from kt_extensions.samplers.densities import rank_weights
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -230,13 +230,13 @@ class TestScores:
         y[::7] = np.inf
         assert (proposals(history_of(LINE, x[:, np.newaxis], y))[:, 0] >= 0.5).mean() > 0.7
 
-    def test_rank_weights(self):
-        weights = _rank_weights(np.array([1.0, 2.0, 3.0]))
+    def testrank_weights(self):
+        weights = rank_weights(np.array([1.0, 2.0, 3.0]))
         np.testing.assert_allclose(weights, np.log(3.5) - np.log([1, 2, 3]))
         assert (weights > 0).all()
 
     def test_ties_weigh_the_same(self):
-        weights = _rank_weights(np.array([1.0, 2.0, 2.0, 5.0]))
+        weights = rank_weights(np.array([1.0, 2.0, 2.0, 5.0]))
         assert weights[1] == weights[2]
         assert weights.sum() == pytest.approx(sum(math.log(4.5 / i) for i in range(1, 5)))
 
