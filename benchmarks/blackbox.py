@@ -1,19 +1,21 @@
-"""Black-box problems, the methods that search them, and the regret that is left.
+"""Black-box problems, the searches that solve them, and the regret that is left.
 
-A problem is a search space and a loss whose least value is known. A method turns a problem, a
-number of evaluations and a seed into a curve: the loss, free of noise, of the configuration that
-looked best after each evaluation.
+A problem is a search space and a loss whose least value is known. A search is asked for
+configurations and told their losses. `run` lets it search on one or several workers and returns a
+curve: the loss, free of noise, of the configuration that looked best after each evaluation.
 """
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks.parallel import durations, schedule
 from kt_extensions.history import TrialTable
 from kt_extensions.samplers import Random, Sampler
 from kt_extensions.space import GeometricSteps, Interval, LinearSteps, LogIntegers, SearchSpace
@@ -33,6 +35,7 @@ class Problem:
         loss: Function from values by name to the loss.
         optimum: The least loss.
         noise: Deviation of the normal noise that is added to every loss seen by the method.
+        best: Values that have the least loss, if they are known.
     """
 
     name: str
@@ -40,11 +43,76 @@ class Problem:
     loss: Callable[[Values], float]
     optimum: float = 0.0
     noise: float = 0.0
+    best: Values = field(default_factory=dict)
 
     def noises(self, evaluations: int, seed: int) -> Array:
         """Returns the noise of each evaluation, the same for all methods. Shape `(n,)`."""
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
         return self.noise * rng.standard_normal(evaluations)
+
+
+class Search(Protocol):
+    """A search by ask and tell: several evaluations may be running at the same time."""
+
+    def ask(self, number: int) -> Values:
+        """Returns the values, by name, that evaluation `number` is to try."""
+
+    def tell(self, number: int, loss: float) -> None:
+        """Takes the loss of evaluation `number`."""
+
+
+Start = Callable[[Problem, int, int, int], Search]
+"""Function from a problem, a number of evaluations, a seed and a number of workers to a search."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a search did, in the order in which its evaluations finished.
+
+    Args:
+        loss: The losses, free of noise. Shape `(n,)`.
+        seen: The losses that the search was told. Shape `(n,)`.
+        number: The numbers of the evaluations, in the order of their start. Shape `(n,)`.
+        seconds: Time that the search itself took, evaluations left out.
+    """
+
+    loss: Array
+    seen: Array
+    number: Array
+    seconds: float
+
+    def curve(self) -> Array:
+        """Returns after each evaluation the true loss of the best one seen. Shape `(n,)`."""
+        return incumbent_curve(self.seen, self.loss)
+
+
+def run(start: Start, problem: Problem, evaluations: int, seed: int, workers: int = 1) -> Run:
+    """Lets a search solve a problem on a simulated clock.
+
+    Args:
+        start: What makes the search.
+        problem: The problem.
+        evaluations: How many evaluations there are.
+        seed: The seed of the search, of the noise and of the durations.
+        workers: How many evaluations run at the same time.
+    """
+    losses, seen = np.empty(evaluations), problem.noises(evaluations, seed)
+    order: list[int] = []
+    clock = time.perf_counter()
+    search = start(problem, evaluations, seed, workers)
+    seconds = time.perf_counter() - clock
+    for event, number in schedule(durations(problem.name, seed, evaluations), workers):
+        clock = time.perf_counter()
+        if event == "finish":
+            order.append(number)
+            search.tell(number, float(seen[number]))
+            seconds += time.perf_counter() - clock
+            continue
+        values = search.ask(number)
+        seconds += time.perf_counter() - clock
+        losses[number] = problem.loss(values)
+        seen[number] += losses[number]
+    return Run(losses[order], seen[order], np.array(order), seconds)
 
 
 def incumbent_curve(seen: Array, loss: Array) -> Array:
@@ -54,42 +122,74 @@ def incumbent_curve(seen: Array, loss: Array) -> Array:
     return loss[first]
 
 
+class SamplerSearch:
+    """A search with one of this package's samplers: running trials are pending in its table."""
+
+    def __init__(self, sampler: Sampler, problem: Problem, seed: int) -> None:
+        self._sampler, self._seed = sampler, seed
+        self._table = TrialTable(problem.space, seed)
+        self._running: dict[int, Array] = {}
+
+    def ask(self, number: int) -> Values:
+        rng = np.random.default_rng([self._seed, number])
+        proposal = self._sampler.suggest(self._table.history(), rng)
+        x = self._table.space.snap(proposal[np.newaxis])[0]
+        self._table.start(str(number), x, proposal)
+        self._running[number] = x
+        return self._table.space.decode(proposal)
+
+    def tell(self, number: int, loss: float) -> None:
+        self._table.finish(str(number), self._running.pop(number), loss)
+
+
+class OptunaSearch:
+    """A search with a sampler of Optuna's, which sees the running trials in its study."""
+
+    def __init__(self, sampler: Any, problem: Problem) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(sampler=sampler)
+        self._space = problem.space
+        self._running: dict[int, Any] = {}
+
+    def ask(self, number: int) -> Values:
+        self._running[number] = self._study.ask()
+        return optuna_values(self._running[number], self._space)
+
+    def tell(self, number: int, loss: float) -> None:
+        self._study.tell(self._running.pop(number), loss)
+
+
+def start_sampler(make: Callable[[], Sampler]) -> Start:
+    """Returns what starts a search with one of this package's samplers."""
+    return lambda problem, evaluations, seed, workers: SamplerSearch(make(), problem, seed)
+
+
+def start_optuna(**settings: Any) -> Start:
+    """Returns what starts a search with Optuna's TPE."""
+
+    def start(problem: Problem, evaluations: int, seed: int, workers: int) -> Search:
+        from optuna.samplers import TPESampler
+
+        return OptunaSearch(TPESampler(seed=seed, **settings), problem)
+
+    return start
+
+
+def method(start: Start) -> Method:
+    """Returns the curve of a search on one worker as a function of problem, size and seed."""
+    return lambda problem, evaluations, seed: run(start, problem, evaluations, seed).curve()
+
+
 def sampler_method(sampler: Sampler) -> Method:
     """Returns the method that searches with one of this package's samplers."""
-
-    def search(problem: Problem, evaluations: int, seed: int) -> Array:
-        table, losses = TrialTable(problem.space, seed), np.empty(evaluations)
-        seen = problem.noises(evaluations, seed)
-        for number in range(evaluations):
-            rng = np.random.default_rng([seed, number])
-            proposal = sampler.suggest(table.history(), rng)
-            losses[number] = problem.loss(problem.space.decode(proposal))
-            seen[number] += losses[number]
-            x = problem.space.snap(proposal[np.newaxis])[0]
-            table.start(str(number), x, proposal)
-            table.finish(str(number), x, float(seen[number]))
-        return incumbent_curve(seen, losses)
-
-    return search
+    return method(start_sampler(lambda: sampler))
 
 
 def optuna_method(**settings: Any) -> Method:
     """Returns the method that searches with Optuna's TPE."""
-
-    def search(problem: Problem, evaluations: int, seed: int) -> Array:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, **settings))
-        losses, seen = np.empty(evaluations), problem.noises(evaluations, seed)
-        for number in range(evaluations):
-            trial = study.ask()
-            losses[number] = problem.loss(optuna_values(trial, problem.space))
-            seen[number] += losses[number]
-            study.tell(trial, float(seen[number]))
-        return incumbent_curve(seen, losses)
-
-    return search
+    return method(start_optuna(**settings))
 
 
 def optuna_values(trial: Any, space: SearchSpace) -> dict[str, Any]:
