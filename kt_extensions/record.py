@@ -18,11 +18,13 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
-from kt_extensions.history import TrialTable
+from kt_extensions.history import Run, TrialTable
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 from kt_extensions.store import Event, TrialLog
 
+EPOCHS, INITIAL_EPOCH, PARENT = "tuner/epochs", "tuner/initial_epoch", "tuner/trial_id"
+"""Values by which KerasTuner's Hyperband tells a tuner how far to train, and where to go on."""
 FORMAT = 1
 """Of the log; raised when older programs could not read what newer ones write."""
 
@@ -35,8 +37,10 @@ class SearchRecord:
     - `search`: `format`, `objective`, its `direction`, `seed`. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
     - `known`: `values` and `y` of a trial of an earlier search; `y` is `None` if it failed.
-    - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), and
-      what was `enqueued` for it.
+    - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), what
+      was `enqueued` for it, and, if a scheduler began it, its `bracket` and `rung`; how far it
+      trains, and from which trial on, is told by KerasTuner's `tuner/epochs` and `tuner/trial_id`
+      among the values.
     - `end`: `trial`, `status`, `score`, `best_step`, `metrics`, `message`, `pruned`, `fidelity`,
       and the `values`, which may have grown. The status `"INVALID"` means that it runs again.
 
@@ -90,10 +94,25 @@ class SearchRecord:
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])
         proposal = event["proposal"] or np.nan_to_num(x, nan=0.5)
-        self.table.start(event["trial"], x, proposal)
+        self.table.start(event["trial"], x, proposal, self._run(event))
         self.unfinished[event["trial"]] = event["values"]
         if "enqueued" in event:
             self.enqueued[name_of(event["enqueued"])] += 1
+
+    def _run(self, event: Event) -> Run | None:
+        """Returns what the trial is in a schedule. Of KerasTuner's own brackets nothing is known.
+
+        Promotions come after what they go on from, unless a damaged line told of it.
+        """
+        if EPOCHS not in event["values"]:
+            return None
+        parent = event["values"].get(PARENT)
+        return Run(
+            bracket=event.get("bracket", -1),
+            rung=event.get("rung", -1),
+            epochs=event["values"][EPOCHS],
+            parent=self.table.row(parent) if parent is not None else -1,
+        )
 
     def _end(self, event: Event) -> None:
         if event["status"] == "INVALID":

@@ -1,6 +1,7 @@
 """The oracles users name: search algorithms for any KerasTuner tuner."""
 
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
+from kt_extensions.oracles.scheduled import ASHAOracle, BOHBOracle, HyperbandOracle
 from kt_extensions.samplers import GP, PSO, TPE, Skopt
 
 
@@ -92,4 +93,13 @@ class TPEOracle(SamplerOracle):
     default_sampler = TPE
 
 
-__all__ = ["GPOracle", "PSOOracle", "SamplerOracle", "SkoptOracle", "TPEOracle"]
+__all__ = [
+    "ASHAOracle",
+    "BOHBOracle",
+    "GPOracle",
+    "HyperbandOracle",
+    "PSOOracle",
+    "SamplerOracle",
+    "SkoptOracle",
+    "TPEOracle",
+]

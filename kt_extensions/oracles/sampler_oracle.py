@@ -16,11 +16,15 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives
+from kt_extensions.fidelities import at_one_fidelity
+from kt_extensions.history import Run
 from kt_extensions.oracles import resuming
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, locked
 from kt_extensions.oracles.queue import Queue, fill_in
+from kt_extensions.oracles.scheduling import promoted, schedule_values
 from kt_extensions.samplers import Sampler, SpaceExhausted
+from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -50,6 +54,10 @@ class SamplerOracle(LoggedOracle):
         max_consecutive_failed_trials: The search ends with an error after so many failed trials in
             a row; `None` for never. Defaults to 3.
         sampler: The search algorithm, a `kt_extensions.samplers.Sampler`.
+        scheduler: What says how many epochs each trial is trained, and which are promoted, a
+            `kt_extensions.schedulers.Scheduler`. It says so to the tuner as KerasTuner's Hyperband
+            does: by the values `tuner/epochs`, `tuner/initial_epoch` and `tuner/trial_id`.
+            Promotions count as trials. Defaults to `None`: all trials are trained alike.
         warm_start: Folders of earlier KerasTuner projects (`directory/project_name`), whoever made
             them. The sampler learns from their trials, which are not counted as this search's.
 
@@ -79,6 +87,7 @@ class SamplerOracle(LoggedOracle):
         max_consecutive_failed_trials: int | None = 3,
         *,
         sampler: Sampler | None = None,
+        scheduler: Scheduler | None = None,
         warm_start: Sequence[str | os.PathLike[str]] = (),
     ) -> None:
         _check_integer("max_trials", max_trials, 1)
@@ -97,6 +106,7 @@ class SamplerOracle(LoggedOracle):
         self.given_seed = seed
         self.seed = random.randrange(2**31) if seed is None else int(seed)
         self.sampler = sampler or self._make_default_sampler()
+        self.scheduler = scheduler or AllAlike()
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""
@@ -162,9 +172,10 @@ class SamplerOracle(LoggedOracle):
         self._record_growth()
         if self.ongoing_trials and not len(self.record.space):
             return {"status": TrialStatus.IDLE}  # the first trial is about to tell the space
-        with contextlib.suppress(SpaceExhausted):
-            return {"status": TrialStatus.RUNNING, "values": self._propose(trial_id)}
-        return {"status": TrialStatus.STOPPED}
+        try:
+            return self._next(trial_id)
+        except SpaceExhausted:
+            return self._next(trial_id, exhausted=True)
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Records metrics of a trial; see `keras_tuner.Oracle.update_trial`.
@@ -208,23 +219,46 @@ class SamplerOracle(LoggedOracle):
         super().score_trial(trial)
         trial.score = float(trial.score) if math.isfinite(trial.score) else math.nan
 
-    def _propose(self, trial_id: str) -> dict[str, Any]:
-        """Returns the values of the next trial, once its start is recorded."""
-        record = self.record
-        event: dict[str, Any] = {"event": "start", "trial": trial_id}
-        given = self._queue.next(record.space, record.enqueued)
+    def _next(self, trial_id: str, exhausted: bool = False) -> dict[str, Any]:
+        """Returns the status and the values of a new trial, once its start is recorded.
+
+        Raises:
+            SpaceExhausted: If all configurations have been tried, unless `exhausted` says so.
+        """
+        action = self.scheduler.next(self.record.table.history(), exhausted)
+        if isinstance(action, Wait):
+            return {"status": TrialStatus.IDLE}
+        if isinstance(action, Done):
+            return {"status": TrialStatus.STOPPED}
+        event = {"event": "start", "trial": trial_id, **self._planned(action.run)}
+        self.record.write(event)
+        return {"status": TrialStatus.RUNNING, "values": event["values"]}
+
+    def _planned(self, run: Run | None) -> dict[str, Any]:
+        """Returns what the event of a start tells of a new trial."""
+        if run is None:
+            return self._proposed()
+        table = self.record.table
+        planned = self._proposed() if run.parent < 0 else promoted(table, self.trials, run)
+        schedule = schedule_values(table, run, self.scheduler.halvings(run.bracket))
+        values = {**planned["values"], **schedule}
+        return {**planned, "values": values, "bracket": run.bracket, "rung": run.rung}
+
+    def _proposed(self) -> dict[str, Any]:
+        """Returns the values and the point of a new configuration."""
+        space = self.record.space
+        given = self._queue.next(space, self.record.enqueued)
         if given is None:
             point = self._suggest()
-            values: dict[str, Any] = record.space.decode(point)
-        else:
-            event["enqueued"] = given
-            values, point = fill_in(record.space, given, self._suggest_for_queue())
-        record.write({**event, "values": values, "proposal": point.tolist()})
-        return values
+            return {"values": space.decode(point), "proposal": point.tolist()}
+        values, point = fill_in(space, given, self._suggest_for_queue())
+        return {"values": values, "proposal": point.tolist(), "enqueued": given}
 
     def _suggest(self) -> Array:
-        rng = np.random.default_rng([self.seed, len(self.trials)])
-        return self.sampler.suggest(self.record.table.history(), rng)
+        history = self.record.table.history()
+        if not getattr(self.sampler, "multi_fidelity", False):
+            history = at_one_fidelity(history)
+        return self.sampler.suggest(history, np.random.default_rng([self.seed, len(self.trials)]))
 
     def _suggest_for_queue(self) -> Array:
         """What a person asks for is run even if everything was tried before."""

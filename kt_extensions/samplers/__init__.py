@@ -2,12 +2,14 @@
 
 from kt_extensions.samplers.base import Random, Sampler, SpaceExhausted
 from kt_extensions.samplers.gp import GP
+from kt_extensions.samplers.kde import KDE
 from kt_extensions.samplers.pso import PSO
 from kt_extensions.samplers.surrogate import Skopt
 from kt_extensions.samplers.tpe import TPE
 
 REGISTRY: dict[str, type[Sampler]] = {
     "gp": GP,
+    "kde": KDE,
     "pso": PSO,
     "random": Random,
     "skopt": Skopt,
@@ -15,4 +17,4 @@ REGISTRY: dict[str, type[Sampler]] = {
 }
 """Every sampler by name; the contract tests run over it."""
 
-__all__ = ["GP", "PSO", "REGISTRY", "TPE", "Random", "Sampler", "Skopt", "SpaceExhausted"]
+__all__ = ["GP", "KDE", "PSO", "REGISTRY", "TPE", "Random", "Sampler", "Skopt", "SpaceExhausted"]

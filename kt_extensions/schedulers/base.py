@@ -10,9 +10,12 @@ from kt_extensions.history import History, Run
 
 @dataclass(frozen=True)
 class Start:
-    """A trial is to run: a new configuration, or, if `run` has a parent, the parent's on."""
+    """A trial is to run: with a new configuration, or, if `run` has a parent, with its own.
 
-    run: Run
+    `run` is `None` where the trial trains as long as the program says.
+    """
+
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,6 @@ class Scheduler(Protocol):
     on as it would have without the stop, and any number of workers may ask.
     """
 
-    max_epochs: int
-    """The most epochs that a trial is trained."""
-
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next.
 
@@ -48,6 +48,26 @@ class Scheduler(Protocol):
 
     def halvings(self, bracket: int) -> int:
         """Returns how often trials are promoted in the bracket with this number, at most."""
+
+
+class AllAlike:
+    """No schedule: one trial after the other, each trained as long as the program says.
+
+    Example:
+
+    >>> from kt_extensions.history import TrialTable
+    >>> from kt_extensions.space import SearchSpace
+    >>> AllAlike().next(TrialTable(SearchSpace([]), seed=0).history())
+    Start(run=None)
+    """
+
+    def next(self, history: History, exhausted: bool = False) -> Action:
+        """Returns what is to run next; see `Scheduler.next`."""
+        return Done() if exhausted else Start()
+
+    def halvings(self, bracket: int) -> int:
+        """Returns 0: no trial is promoted."""
+        return 0
 
 
 def check_epochs(min_epochs: int, max_epochs: int, factor: int) -> None:
