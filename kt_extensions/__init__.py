@@ -14,15 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kt_extensions import builders, hparams, oracles, plots, samplers
-    from kt_extensions.tuners import GP, PSO, TPE, Skopt, Tuner
+    from kt_extensions import builders, hparams, oracles, plots, samplers, schedulers
+    from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Skopt, Tuner
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ASHA",
+    "BOHB",
     "GP",
     "PSO",
     "TPE",
+    "Hyperband",
     "Skopt",
     "Tuner",
     "builders",
@@ -30,9 +33,10 @@ __all__ = [
     "oracles",
     "plots",
     "samplers",
+    "schedulers",
 ]
 
-_TUNERS = frozenset({"GP", "PSO", "TPE", "Skopt", "Tuner"})
+_TUNERS = frozenset({"ASHA", "BOHB", "GP", "PSO", "TPE", "Hyperband", "Skopt", "Tuner"})
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from kt_extensions.oracles import GPOracle, PSOOracle, SkoptOracle, TPEOracle
 from kt_extensions.tuners.sampler_tuner import SamplerTuner
+from kt_extensions.tuners.scheduled import ASHA, BOHB, Hyperband
 from kt_extensions.tuners.tuner import Tuner
 
 
@@ -82,4 +83,14 @@ class TPE(SamplerTuner):
     oracle_class = TPEOracle
 
 
-__all__ = ["GP", "PSO", "TPE", "SamplerTuner", "Skopt", "Tuner"]
+__all__ = [
+    "ASHA",
+    "BOHB",
+    "GP",
+    "PSO",
+    "TPE",
+    "Hyperband",
+    "SamplerTuner",
+    "Skopt",
+    "Tuner",
+]

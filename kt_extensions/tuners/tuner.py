@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,6 +21,8 @@ from kt_extensions.hparams import HParamsLogger
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
+from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
+from kt_extensions.snapshot import Continuation, snapshot_file
 
 
 class Tuner(kt.Tuner):  # type: ignore[misc]
@@ -27,6 +30,10 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
     search, `2` for Keras' line for each epoch too.
+
+    If the oracle says how far a trial is trained, as those of Hyperband do (KerasTuner's too), the
+    trial is trained so far; one that was promoted goes on with the weights and the optimizer with
+    which the other ended.
 
     If the oracle is one of `kt_extensions.oracles` and was given a seed, each training begins with
     `keras.utils.set_random_seed` of a number derived from the seed, the trial and the execution, so
@@ -198,7 +205,37 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         kwargs["callbacks"] = _as_callbacks(kwargs.get("callbacks"))
         if self._fit_takes_verbose():
             kwargs.setdefault("verbose", 0)
+        if EPOCHS in trial.hyperparameters.values:
+            kwargs |= self._epochs(trial)
         return super().run_trial(trial, *args, **kwargs)
+
+    def _epochs(self, trial: Trial) -> dict[str, int]:
+        """Returns from which epoch to which a scheduler has a trial train."""
+        values = trial.hyperparameters.values
+        files = [self._snapshot_before(trial, i) for i in range(self.executions_per_trial)]
+        missing = [file for file in files if file is not None and not file.exists()]
+        if missing:
+            warnings.warn(
+                f"Trial {trial.trial_id} was to go on from trial {values[PARENT]}, but there is no "
+                f"{missing[0]}. It is trained from the beginning. Let all workers share the folder "
+                "of the project.",
+                stacklevel=2,
+            )
+        first = 0 if missing else values[INITIAL_EPOCH]
+        return {"epochs": values[EPOCHS], "initial_epoch": first}
+
+    def _snapshot_before(self, trial: Trial, execution: int) -> Path | None:
+        """Returns the file of the state that an execution of a trial goes on from, if from any."""
+        parent = trial.hyperparameters.values.get(PARENT)
+        return parent and snapshot_file(self.get_trial_dir(parent), execution)
+
+    def _continuation(self, trial: Trial, goes_on: bool) -> Continuation:
+        """Returns the callback for an execution of a trial that a scheduler began."""
+        values = trial.hyperparameters.values
+        last_rung = values.get("tuner/round") == values.get("tuner/bracket")
+        end = snapshot_file(self.get_trial_dir(trial.trial_id), self._execution)
+        start = self._snapshot_before(trial, self._execution) if goes_on else None
+        return Continuation(start, None if last_rung else end)
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
@@ -206,6 +243,9 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             keras.utils.set_random_seed(_seed(self.oracle.seed, trial.trial_id, self._execution))
         if self._hparams is not None:
             kwargs["callbacks"].append(self._hparams.callback(trial, self._execution))
+        if EPOCHS in trial.hyperparameters.values:
+            goes_on = kwargs["initial_epoch"] > 0
+            kwargs["callbacks"].insert(0, self._continuation(trial, goes_on))
         self._execution += 1
         results = super()._build_and_fit_model(trial, *args, **kwargs)
         _check_reported(self.oracle.objective, results)

@@ -1,0 +1,53 @@
+"""The state in which a training ended, for the trial that goes on from there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+
+def snapshot_file(trial_dir: str | os.PathLike[str], execution: int) -> Path:
+    """Returns the file for the state in which an execution of a trial ended.
+
+    Args:
+        trial_dir: The folder of the trial.
+        execution: Number of the execution, from 0.
+    """
+    return Path(trial_dir, f"last_{execution}.weights.h5")
+
+
+class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Begins a training in the state in which another one ended, and keeps that in which it ends.
+
+    The state is that of the last epoch, not of the best one: the weights, the slots of the
+    optimizer and its number of iterations.
+
+    Args:
+        start: File to begin from; `None` to begin anew.
+        end: File to write at the end; `None` for none.
+    """
+
+    def __init__(self, start: Path | None, end: Path | None) -> None:
+        super().__init__()
+        self._start = start
+        self._end = end
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Restores the weights and the optimizer, once."""
+        if self._start is None:
+            return
+        if self.model.optimizer is not None:
+            self.model.optimizer.build(self.model.trainable_variables)
+        self.model.load_weights(self._start)
+        self._start = None
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Writes the file: at any moment there is none, or a whole one."""
+        if self._end is None:
+            return
+        aside = self._end.with_name(f".part_{self._end.name}")
+        self.model.save_weights(aside, overwrite=True)
+        os.replace(aside, self._end)
