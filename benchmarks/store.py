@@ -125,7 +125,7 @@ def save(results: Results, budgets: list[int], summary: Any, path: Path = RESULT
     }
     whole = {"budgets": budgets, "summary": summary, "seconds": seconds, "regrets": regrets}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(_dense(whole) + "\n")
+    path.write_text(dense(whole) + "\n")
 
 
 def _rows(seeds: dict[int, Regrets], budgets: list[int]) -> list[list[float | None]]:
@@ -141,7 +141,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _dense(whole: Any) -> str:
+def dense(whole: Any) -> str:
     """Returns JSON in which a list takes one line."""
     text = json.dumps(whole, indent=1)
     inner = re.compile(r"\[[^\[\]{}]*\]")

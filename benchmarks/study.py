@@ -1,0 +1,231 @@
+"""A real comparison: a multilayer perceptron's hyperparameters, searched on five data sets.
+
+Each method searches the width, the regularization, the batches, Adam's settings and the early
+stopping of scikit-learn's `MLPClassifier` for the highest accuracy on validation rows. The table
+shows that accuracy, the accuracy of the same model on the test rows, and the time of the search, of
+which the method itself took a part. To keep an evaluation below a second at most 2,000 rows are
+trained and validated on, for at most 30 epochs: the scores are no records.
+
+    python -m benchmarks.study                       # all methods, 3 seeds, 40 evaluations
+    python -m benchmarks.study tpe optuna-tpe --seeds 1 --trials 30 --data dna,semeion
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is imported
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.blackbox import Problem, Values, run
+from benchmarks.quality import starts
+from benchmarks.report import write_markdown
+from benchmarks.store import ROOT, dense
+from kt_extensions.space import Dimension, Interval, LinearSteps, SearchSpace
+from kt_extensions.space.domains import Array
+
+DATA = ROOT.parent / "shared" / "data"
+SETS = ["dna", "electricity", "gas_drift", "pendigits", "semeion"]
+BUNDLED = {"breast_cancer": "load_breast_cancer", "digits": "load_digits", "wine": "load_wine"}
+RESULTS = Path(__file__).parent / "results" / "study.json"
+BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
+ROWS, EPOCHS = 2000, 30
+
+SPACE = SearchSpace(
+    [
+        Dimension("hidden_layer_sizes", LinearSteps(50, 200, 1)),
+        Dimension("alpha", Interval(1e-5, 10.0, "log")),
+        Dimension("batch_size", LinearSteps(10, 250, 1)),
+        Dimension("learning_rate_init", Interval(1e-5, 1e-1, "log")),
+        Dimension("tol", Interval(1e-5, 1e-2, "log")),
+        Dimension("validation_fraction", Interval(0.1, 0.9)),
+        Dimension("beta_1", Interval(0.5, 0.999)),
+        Dimension("beta_2", Interval(0.9, 0.9999)),
+        Dimension("epsilon", Interval(1e-9, 1e-4, "log")),
+    ]
+)
+
+Row = dict[str, float]
+Results = dict[str, dict[str, dict[str, Row]]]
+"""For each data set, method and seed, the scores and the times."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to train, to validate and to test on, with their labels."""
+
+    train: tuple[Array, Any]
+    validation: tuple[Array, Any]
+    test: tuple[Array, Any]
+
+
+def split(x: Array, y: Any, is_test: Any) -> Split:
+    """Returns standardized rows; of those not for testing, a quarter are for validation."""
+    rng = np.random.default_rng(0)
+    x = x.reshape(len(x), -1).astype(float)
+    rest = rng.permutation(np.flatnonzero(~is_test))[:ROWS]
+    fit, check = rest[len(rest) // 4 :], rest[: len(rest) // 4]
+    tested = rng.permutation(np.flatnonzero(is_test))[: 2 * ROWS]
+    deviation = x[fit].std(axis=0)
+    x = (x - x[fit].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return Split((x[fit], y[fit]), (x[check], y[check]), (x[tested], y[tested]))
+
+
+def load(name: str) -> Split:
+    """Returns a data set of the shared folder, or one that scikit-learn brings."""
+    if name not in BUNDLED:
+        data = np.load(DATA / name / f"{name}.npz")
+        return split(data["x"], data["y"], data["is_test"])
+    import sklearn.datasets
+
+    x, y = getattr(sklearn.datasets, BUNDLED[name])(return_X_y=True)
+    return split(x, y, np.random.default_rng(1).random(len(y)) < 0.25)
+
+
+class Training:
+    """The loss of a configuration: its error on the validation rows.
+
+    Args:
+        data: The rows.
+    """
+
+    def __init__(self, data: Split) -> None:
+        self._data = data
+        self.tested: list[float] = []
+        """The accuracy on the test rows for each evaluation, which the search does not see."""
+
+    def __call__(self, values: Values) -> float:
+        from sklearn.neural_network import MLPClassifier
+
+        model = MLPClassifier(max_iter=EPOCHS, early_stopping=True, random_state=0, **values)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # batches larger than the data, unfinished trainings
+            model.fit(*self._data.train)
+            self.tested.append(float(model.score(*self._data.test)))
+            return 1.0 - float(model.score(*self._data.validation))
+
+
+def search(method: str, data: Split, trials: int, seed: int) -> Row:
+    """Returns the scores and the times of one search."""
+    training, clock = Training(data), time.perf_counter()
+    done = run(starts()[method], Problem("study", SPACE, training), trials, seed)
+    seconds = time.perf_counter() - clock
+    best = int(np.argmin(done.loss))
+    return {
+        "validation": 1.0 - float(done.loss[best]),
+        "test": training.tested[done.number[best]],
+        "seconds": seconds,
+        "suggestion_seconds": done.seconds,
+    }
+
+
+def measure(
+    results: Results, names: list[str], methods: list[str], trials: int, seeds: int, path: Path
+) -> None:
+    """Runs the searches that are missing, and writes the file after each."""
+    for name in names:
+        data = load(name)
+        for method in methods:
+            rows = results.setdefault(name, {}).setdefault(method, {})
+            for seed in range(seeds):
+                if str(seed) in rows:
+                    continue
+                rows[str(seed)] = search(method, data, trials, seed)
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(dense({"trials": trials, "results": results}) + "\n")
+                print(f"{name} {method} {seed}: {rows[str(seed)]}", flush=True)
+
+
+def table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the rows of the table: the means over seeds."""
+    header = ["data", "method", "seeds", "validation", "test", "seconds", "of which suggestions"]
+    rows = []
+    for name, methods in sorted(results.items()):
+        means = {
+            method: {key: float(np.mean([row[key] for row in seeds.values()])) for key in _KEYS}
+            for method, seeds in methods.items()
+            if seeds
+        }
+        for method, mean in sorted(means.items(), key=lambda item: -item[1]["validation"]):
+            scores = [f"{mean['validation']:.4f}", f"{mean['test']:.4f}"]
+            times = [f"{mean['seconds']:.1f}", f"{mean['suggestion_seconds']:.2f}"]
+            rows.append([name, method, str(len(methods[method])), *scores, *times])
+    return header, rows
+
+
+_KEYS = ("validation", "test", "seconds", "suggestion_seconds")
+
+
+def note(results: Results, trials: int) -> str:
+    """Returns what has to be said beside the table."""
+    said = (
+        f"Means over seeds of {trials} evaluations each, one at a time, at most {ROWS} rows to "
+        f"train and validate on, at most {EPOCHS} epochs."
+    )
+    bundled = sorted(set(results) & set(BUNDLED))
+    if bundled:
+        said += f" The data folder was absent; scikit-learn's own {', '.join(bundled)} instead."
+    return said
+
+
+def show(results: Results, trials: int) -> None:
+    """Prints the table."""
+    header, rows = table(results)
+    shown = Table(title=note(results, trials))
+    for i, column in enumerate(header):
+        shown.add_column(column, justify="right" if i > 1 else "left")
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before and before[0] != row[0]:
+            shown.add_section()
+        shown.add_row(*row)
+    Console(width=110).print(shown)
+
+
+def markdown(results: Results, trials: int) -> str:
+    """Returns the table as Markdown."""
+    header, rows = table(results)
+    lines = [header, ["---", "---", *["---:"] * (len(header) - 2)], *rows]
+    return f"{note(results, trials)}\n\n" + "".join(f"| {' | '.join(c)} |\n" for c in lines)
+
+
+def main() -> None:
+    """Measures what is missing, prints the table, and writes the results as JSON."""
+    names = SETS if all((DATA / name).is_dir() for name in SETS) else list(BUNDLED)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("methods", nargs="*", help=f"of {', '.join(starts())}; all by default")
+    parser.add_argument("--seeds", type=int, default=3, help="default: 3")
+    parser.add_argument("--trials", type=int, default=40, help="evaluations; default: 40")
+    parser.add_argument("--data", type=lambda t: t.split(","), default=names)
+    parser.add_argument("--fresh", action="store_true", help="forget the methods' earlier runs")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file that is continued")
+    parser.add_argument("--markdown", type=Path, help="document whose table is written anew")
+    arguments = parser.parse_args()
+    methods = arguments.methods or list(starts())
+    kept: dict[str, Any] = {"trials": arguments.trials, "results": {}}
+    if arguments.json.exists():
+        kept = json.loads(arguments.json.read_text())
+    if kept["trials"] != arguments.trials:
+        parser.error(f"{arguments.json} holds searches of {kept['trials']} trials")
+    if arguments.fresh:
+        for name in arguments.data:
+            for method in methods:
+                kept["results"].get(name, {}).pop(method, None)
+    results: Results = kept["results"]
+    measure(results, arguments.data, methods, arguments.trials, arguments.seeds, arguments.json)
+    show(results, arguments.trials)
+    if arguments.markdown:
+        write_markdown(arguments.markdown, markdown(results, arguments.trials), BEGIN, END)
+
+
+if __name__ == "__main__":
+    main()
