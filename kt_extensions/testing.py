@@ -158,14 +158,36 @@ def trial_table(
 
 
 def ask(sampler: Sampler, table: TrialTable, seed: int = 0) -> Array:
-    """Returns a proposal, checked to be a point of the space, and starts a trial for it."""
-    number = len(table)
-    point = sampler.suggest(table.history(), np.random.default_rng([seed, number]))
-    assert isinstance(point, np.ndarray), f"Expected an array. Received: {point!r}."
-    assert point.shape == (len(table.space),), f"Expected shape (d,). Received: {point.shape}."
-    assert ((point >= 0) & (point < 1)).all(), f"Expected numbers in [0, 1). Received: {point}."
-    table.start(f"asked {number}", table.space.snap(point[np.newaxis])[0], point)
+    """Returns a proposal, checked to be a point of the space, and starts a trial for it.
+
+    It has to be of a configuration that was not tried, for `SpaceExhausted` tells of their end.
+    """
+    number, space, history = len(table), table.space, table.history()
+    try:
+        point = sampler.suggest(history, np.random.default_rng([seed, number]))
+    except SpaceExhausted:
+        left = space.n_configurations - len(history.tried)
+        assert left <= 0, f"Expected one of {left} untried configurations. Received: none."
+        raise
+    _check_point(point, len(space))
+    x = space.snap(point[np.newaxis])[0]
+    assert space.key(x) not in history.tried, (
+        "Expected a configuration that was not tried before, or SpaceExhausted if there is none. "
+        f"Received: {space.decode(point)}. Return `first_untried(history, candidates, rng)` of "
+        "kt_extensions.samplers.base."
+    )
+    table.start(f"asked {number}", x, point)
     return point
+
+
+def _check_point(point: Array, d: int) -> None:
+    expected = f"Expected suggest() to return an array of shape ({d},), each number in [0, 1)."
+    assert isinstance(point, np.ndarray), f"{expected} Received: {point!r}."
+    assert point.shape == (d,), f"{expected} Received one of shape {point.shape}."
+    assert ((point >= 0) & (point < 1)).all(), (
+        f"{expected} Received: {point}. NaN stands in `history.X` where a hyperparameter is "
+        "inactive: fill in any number."
+    )
 
 
 def search(
@@ -196,18 +218,49 @@ def check_processes(samplers: list[Sampler]) -> None:
         "samplers = pickle.loads(bytes.fromhex(sys.argv[1])); "
         "sys.stdout.buffer.write(b'proposals:' + pickle.dumps([*map(proposals, samplers)]))"
     )
-    command = [sys.executable, "-c", code, pickle.dumps(samplers).hex()]
+    command = [sys.executable, "-c", code, _pickled(samplers).hex()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    pipe = subprocess.PIPE
     processes = [
         subprocess.Popen(
-            command, env={**environment, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE
+            command, env={**environment, "PYTHONHASHSEED": seed}, stdout=pipe, stderr=pipe
         )
         for seed in ("0", "1", "99")
     ]
-    outputs = [process.communicate()[0] for process in processes]
+    outputs = [process.communicate() for process in processes]
+    for process, (_, errors) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, (
+            "Expected the sampler to work in a new process: define it in a module that can be "
+            f"imported there. Received:\n{errors.decode(errors='replace')}"
+        )
     expected = [proposals(sampler) for sampler in samplers]
-    for output in outputs:
-        assert pickle.loads(output.partition(b"proposals:")[2]) == expected
+    for output, _ in outputs:
+        _check_same(samplers, pickle.loads(output.partition(b"proposals:")[2]), expected)
+
+
+def _pickled(samplers: list[Sampler]) -> bytes:
+    try:
+        return pickle.dumps(samplers)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise AssertionError(
+            "Expected a sampler that can be pickled: of a class that is defined in a module, not "
+            f"in a function, and whose settings are plain values. Received: {error}"
+        ) from error
+
+
+def _check_same(samplers: list[Sampler], received: list[Any], expected: list[Any]) -> None:
+    for sampler, theirs, ours in zip(samplers, received, expected, strict=True):
+        differing = [name for name, point in ours.items() if theirs[name] != point]
+        assert not differing, (
+            f"Expected {sampler} to propose the same in every process. Received other points in "
+            f"the spaces {differing}. Iterate over no set, and take random numbers from `rng` only."
+        )
+
+
+_IMPURE = (
+    "Expected the same point for the same history and random numbers. Received another one: keep "
+    "nothing between calls, and take random numbers from `rng` only."
+)
 
 
 def _arrays(history: History) -> list[Any]:
@@ -222,7 +275,10 @@ class SamplerContract:
 
     def make_sampler(self) -> Sampler:
         """Returns a new sampler."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"Expected {type(self).__name__} to define make_sampler(self), which returns the "
+            "sampler to test."
+        )
 
     @pytest.fixture
     def sampler(self) -> Sampler:
@@ -290,9 +346,9 @@ class SamplerContract:
         first = sampler.suggest(history, np.random.default_rng(5))
         ask(sampler, trial_table(SPACES["mixed"], "ties"))
         again = sampler.suggest(trial_table(SPACES[name]).history(), np.random.default_rng(5))
-        np.testing.assert_array_equal(again, first)
+        np.testing.assert_array_equal(again, first, _IMPURE)
         for array, old in zip(_arrays(history), before, strict=True):
-            np.testing.assert_array_equal(array, old)
+            np.testing.assert_array_equal(array, old, "Expected suggest() to leave the history.")
         assert set(history.tried) == tried
 
     def test_proposes_the_same_in_every_process(self, sampler: Sampler) -> None:
