@@ -1,9 +1,11 @@
 """What a search costs beside training: a suggestion, and the keeping of a trial.
 
 The first table is the CPU time of one suggestion of the TPE beside Optuna's, in one process, with
-10 and 30 hyperparameters and a growing number of finished trials. The second is the time of a
-trial's whole bookkeeping in `TPEOracle`, `create_trial` to `end_trial`, saving to a real folder
-included, as it passes and as the CPU spends it.
+10 and 30 hyperparameters and a growing number of finished trials. The second is the memory of the
+same searches: what Python and NumPy allocate at most while finished trials are taken in and one
+suggestion is made, libraries already imported. The third is the time of a trial's whole bookkeeping
+in `TPEOracle`, `create_trial` to `end_trial`, saving to a real folder included, as it passes and as
+the CPU spends it.
 Times depend on the machine, ratios hardly do.
 
     python -m benchmarks.overhead
@@ -17,7 +19,9 @@ import itertools
 import json
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +122,30 @@ def suggestion_rows(trials: list[int], repeats: int) -> list[Row]:
     return [row | {"ratio": row["tpe_ms"] / row["optuna_ms"]} for row in rows]
 
 
+def peak_memory(prepare: Callable[[], Callable[[int], Any]]) -> float:
+    """Returns the MiB allocated at most while a search is prepared and makes one suggestion."""
+    prepare()(0)  # what is imported or cached once
+    tracemalloc.start()
+    try:
+        prepare()(0)
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def memory_rows(trials: list[int]) -> list[Row]:
+    """Returns the memory of a search, ours and Optuna's, for each size."""
+    rows: list[Row] = []
+    for kind, n in itertools.product(KINDS, trials):
+        searched = space(kind, 10)
+        points = searched.snap(np.random.default_rng(0).random((n, 10)))
+        ours = peak_memory(partial(our_suggestion, searched, points))
+        optuna = peak_memory(partial(optuna_suggestion, searched, points))
+        row = {"space": kind, "hyperparameters": 10, "trials": n}
+        rows.append(row | {"tpe_mib": ours, "optuna_mib": optuna, "ratio": ours / optuna})
+    return rows
+
+
 def hyperparameters(d: int) -> Any:
     """Returns the mixed space as KerasTuner's hyperparameters."""
     import keras_tuner as kt
@@ -193,13 +221,15 @@ def main() -> None:
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         suggestions = suggestion_rows(trials, repeats)
         print_rows("Median CPU time of a suggestion", suggestions)
+        memory = memory_rows(trials)
+        print_rows("Peak memory of a search", memory)
         window = 10 if arguments.quick else 50
         bookkeeping = bookkeeping_rows(trials, window, folder)
     print_rows("Median time of a trial's bookkeeping, 10 hyperparameters", bookkeeping)
     path = arguments.json or (None if arguments.quick else RESULTS)
     if path:
         path.parent.mkdir(exist_ok=True)
-        result = {"suggestion": suggestions, "bookkeeping": bookkeeping}
+        result = {"suggestion": suggestions, "memory": memory, "bookkeeping": bookkeeping}
         path.write_text(json.dumps(result, indent=1) + "\n")
 
 
