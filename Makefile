@@ -3,7 +3,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
+BENCH_PIP = $(subst $(BIN),$(BENCH)/bin,$(PIP))
 STAMP := $(VENV)/.installed
+BENCH := .venv-bench
 TYPED := build/typed
 
 # TensorFlow writes its start-up messages to stderr before Python can stop them. Its log level does
@@ -34,14 +36,15 @@ lint: $(STAMP) ## check style and types
 	@cd $(TYPED) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml \
 		--cache-dir $(CURDIR)/.mypy_cache -p kt_extensions
 
-bench: $(STAMP) ## measure the time that a search itself takes
+bench: $(STAMP) $(BENCH)/.installed ## measure time and quality of searches; ARGS=--quick is a try
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
+	@$(BENCH)/bin/python -m benchmarks.quality $(ARGS)
 
 wheel: $(STAMP) ## build the wheel and the sdist in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The environment brings its own pip and setuptools, pinned like the rest; with these the project
 # is built without a second, unpinned environment.
@@ -50,4 +53,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv --without-pip $(VENV)
 	@$(PIP) install -c constraints.txt pip setuptools
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[cpu,plots,test,dev]'
+	@touch $@
+
+# Searches of other packages, some of which need an older NumPy.
+$(BENCH)/.installed: pyproject.toml benchmarks/constraints.txt
+	@echo "Installing into $(BENCH) (once; some minutes)"
+	@$(PYTHON) -m venv --without-pip $(BENCH)
+	@$(BENCH_PIP) install -c benchmarks/constraints.txt pip setuptools
+	@$(BENCH_PIP) install -c benchmarks/constraints.txt --no-build-isolation -e '.[bench]'
 	@touch $@
