@@ -73,7 +73,7 @@ class Run:
         loss: The losses, free of noise. Shape `(n,)`.
         seen: The losses that the search was told. Shape `(n,)`.
         number: The numbers of the evaluations, in the order of their start. Shape `(n,)`.
-        seconds: Time that the search itself took, evaluations left out.
+        seconds: CPU time that the search itself took, evaluations left out.
     """
 
     loss: Array
@@ -98,18 +98,18 @@ def run(start: Start, problem: Problem, evaluations: int, seed: int, workers: in
     """
     losses, seen = np.empty(evaluations), problem.noises(evaluations, seed)
     order: list[int] = []
-    clock = time.perf_counter()
+    clock = time.process_time()
     search = start(problem, evaluations, seed, workers)
-    seconds = time.perf_counter() - clock
+    seconds = time.process_time() - clock
     for event, number in schedule(durations(problem.name, seed, evaluations), workers):
-        clock = time.perf_counter()
+        clock = time.process_time()
         if event == "finish":
             order.append(number)
             search.tell(number, float(seen[number]))
-            seconds += time.perf_counter() - clock
+            seconds += time.process_time() - clock
             continue
         values = search.ask(number)
-        seconds += time.perf_counter() - clock
+        seconds += time.process_time() - clock
         losses[number] = problem.loss(values)
         seen[number] += losses[number]
     return Run(losses[order], seen[order], np.array(order), seconds)

@@ -103,7 +103,7 @@ def _seeds(runs: Runs, budget: int) -> int:
 
 
 def _milliseconds(runs: Runs) -> float:
-    return 1e3 * float(np.mean(list(runs.seconds.values())))
+    return 1e3 * float(np.mean(list(runs.seconds.values()))) if runs.seconds else float("nan")
 
 
 Grid = tuple[str, list[str], list[list[str]]]
@@ -145,7 +145,7 @@ def _overview(methods: dict[str, Runs], some: list[Standing]) -> Grid:
     ]
     header = ["method", *[f"regret, {b}" for b in budgets], *[f"rank, {b}" for b in budgets]]
     title = f"Mean relative regret and mean rank, {_on(some[0].workers)}"
-    return title, [*header, "seeds", "ms a proposal"], rows
+    return title, [*header, "seeds", "CPU ms a proposal"], rows
 
 
 def _mean(standing: Standing, name: str) -> float:
