@@ -3,8 +3,8 @@
 Each method searches the width, the regularization, the batches, Adam's settings and the early
 stopping of scikit-learn's `MLPClassifier` for the highest accuracy on validation rows. The table
 shows that accuracy, the accuracy of the same model on the test rows, and the CPU time of the
-search, of which the method itself took a part. To keep an evaluation below a second at most 2,000 rows are
-trained and validated on, for at most 30 epochs: the scores are no records.
+search, of which the method itself took a part. To keep an evaluation below a second at most 2,000
+rows are trained and validated on, for at most 30 epochs: the scores are no records.
 
     python -m benchmarks.study                       # all methods, 3 seeds, 40 evaluations
     python -m benchmarks.study tpe optuna-tpe --seeds 1 --trials 30 --data dna,semeion
