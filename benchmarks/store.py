@@ -39,9 +39,10 @@ class Runs:
 
     def add(self, problem: str, seed: int, regrets: Regrets, seconds: float | None) -> None:
         """Adds a run, or further budgets of one."""
-        self.regrets.setdefault(problem, {}).setdefault(seed, {}).update(regrets)
+        run = self.regrets.setdefault(problem, {}).setdefault(seed, {})
+        run.update({budget: _rounded(value) for budget, value in regrets.items()})
         if seconds is not None:
-            self.seconds[problem] = seconds
+            self.seconds[problem] = _rounded(seconds)
 
     def table(self, problem: str, budget: int) -> Array:
         """Returns the regrets of all seeds that were run as far as a budget. Shape `(seeds,)`."""
@@ -117,10 +118,7 @@ def save(results: Results, budgets: list[int], summary: Any, path: Path = RESULT
         for workers, methods in sorted(results.items())
     }
     seconds = {
-        str(workers): {
-            method: {problem: _rounded(value) for problem, value in runs.seconds.items()}
-            for method, runs in sorted(methods.items())
-        }
+        str(workers): {method: runs.seconds for method, runs in sorted(methods.items())}
         for workers, methods in sorted(results.items())
     }
     whole = {"budgets": budgets, "summary": summary, "seconds": seconds, "regrets": regrets}
@@ -133,7 +131,7 @@ def _rows(seeds: dict[int, Regrets], budgets: list[int]) -> list[list[float | No
     rows: list[list[float | None]] = []
     while len(rows) in seeds:
         run = seeds[len(rows)]
-        rows.append([_rounded(run[b]) if b in run else None for b in budgets])
+        rows.append([run.get(b) for b in budgets])
     return rows
 
 

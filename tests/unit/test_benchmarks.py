@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import parallel, tuning
+from benchmarks import blackbox, parallel, quality, report, statistics, store, study, tuning
 from benchmarks.problems import PROBLEMS
+from kt_extensions.samplers import REGISTRY
 
 NAMES = [problem.name for problem in PROBLEMS]
 
@@ -74,3 +75,144 @@ def test_durations_depend_on_problem_and_seed_only():
     assert np.array_equal(first, parallel.durations("camel", seed=3, evaluations=10))
     assert not np.array_equal(first, parallel.durations("camel", seed=4, evaluations=10))
     assert not np.array_equal(first, parallel.durations("valley4", seed=3, evaluations=10))
+
+
+class Recording:
+    """A search that proposes the numbers of the evaluations and notes what it is told."""
+
+    def __init__(self):
+        self.asked, self.told, self.most_running = [], {}, 0
+
+    def ask(self, number):
+        self.asked.append(number)
+        self.most_running = max(self.most_running, len(self.asked) - len(self.told))
+        return {"x": number}
+
+    def tell(self, number, loss):
+        self.told[number] = loss
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_run_tells_each_loss_with_noise_and_returns_it_without(workers):
+    search = Recording()
+    problem = blackbox.Problem("p", None, lambda values: 10.0 - values["x"], noise=0.5)
+    done = blackbox.run(lambda *_: search, problem, 12, 0, workers)
+    assert search.asked == list(range(12))
+    assert search.most_running == workers
+    noise = problem.noises(12, 0)
+    assert search.told == {n: pytest.approx(10 - n + noise[n]) for n in range(12)}
+    assert np.array_equal(done.loss, 10.0 - done.number)
+    assert np.array_equal(done.seen, [search.told[n] for n in done.number])
+    best = [done.loss[np.argmin(done.seen[: i + 1])] for i in range(12)]
+    assert np.array_equal(done.curve(), best)
+
+
+def test_samplers_search_with_workers_and_never_see_running_trials_losses():
+    problem = PROBLEMS[NAMES.index("conditional11")]
+    start = blackbox.start_sampler(REGISTRY["random"])
+    alone, eight = (blackbox.run(start, problem, 30, 5, workers) for workers in (1, 8))
+    assert sorted(eight.loss) == sorted(alone.loss)  # random search hears nothing
+    assert np.array_equal(alone.number, np.arange(30))
+    assert not np.array_equal(eight.number, np.arange(30))
+
+
+def test_ranks_share_places_of_regrets_that_hardly_differ():
+    scores = np.array([[0.1, 0.1001, 0.5], [0.3, 0.2, 0.1]])
+    assert statistics.mean_ranks(scores).tolist() == [2.25, 1.75, 2.0]
+
+
+def test_holm_corrects_step_by_step():
+    assert statistics.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert statistics.holm([0.5, 0.9]) == [1.0, 1.0]
+
+
+def test_comparison_counts_wins_and_finds_the_better_one():
+    rng = np.random.default_rng(0)
+    bad = rng.random(15) + 0.5
+    good = bad - 0.3 - 0.1 * rng.random(15)
+    scores = {"good": good, "bad": bad, "same": good + 1e-5 * rng.standard_normal(15)}
+    [worse, same] = statistics.compare(scores, ["good"], ["bad", "same"])
+    assert (worse.wins, worse.losses) == (15, 0)
+    assert worse.ratio == pytest.approx(good.mean() / bad.mean())
+    assert worse.p < 0.002
+    assert same.p > 0.5
+    assert statistics.friedman(np.stack([good, bad, bad + 1], axis=1)) < 1e-5
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Regrets of three methods on all problems, kept below a temporary folder."""
+    monkeypatch.setattr(store, "CACHE", tmp_path / "cache")
+    for method, factor, seeds in (("random", 1.0, 5), ("tpe", 0.5, 4), ("peer", 0.8, 3)):
+        for problem in NAMES:
+            for seed in range(seeds):
+                regrets = {b: factor * (seed + 1) * 100 / b for b in (50, 100, 200)}
+                line = {"problem": problem, "seed": seed, "regrets": regrets, "seconds": 0.001}
+                store.keep(method, 1, line)
+    return tmp_path / "quality.json"
+
+
+def test_results_are_the_same_after_the_cache_is_gone(measured):
+    first = store.load(measured)
+    store.save(first, [50, 100, 200], report.summary(first, [50, 100, 200], ["tpe"]), measured)
+    store.forget(["random", "tpe", "peer"], [1])
+    assert store.load(measured) == first
+    assert "peer" not in store.load(measured, without=[("peer", 1)])[1]
+
+
+def test_only_missing_runs_are_planned(measured):
+    results = store.load(measured)
+    budgets = [50, 100, 200]
+    names = ["camel", "mixed9"]
+    assert not list(quality.jobs(["tpe"], names, [1], 4, budgets, results))
+    more = list(quality.jobs(["tpe"], names, [1], 6, budgets, results))
+    assert [job.problem for job in more] == names
+    assert more[0].seeds == ((4, (50, 100, 200)), (5, (50, 100, 200)))
+    [longer] = quality.jobs(["tpe"], ["camel"], [1], 1, [100, 400], results)
+    assert longer.seeds == ((0, (400,)),)
+
+
+def test_tables_show_medians_relative_to_random_search(measured):
+    results = store.load(measured)
+    [first, *_] = report.summary(results, [50, 100, 200], ["tpe"])
+    assert first["methods"]["tpe"]["mean_relative_regret"] == pytest.approx(0.5 * 2.5 / 3, abs=1e-4)
+    assert first["methods"]["peer"] == {
+        "mean_relative_regret": pytest.approx(0.8 * 2 / 3, abs=1e-4), "mean_rank": 2.0, "seeds": 3
+    }  # fmt: skip
+    [against_peer, against_random] = first["tests"]
+    assert (against_peer["peer"], against_peer["wins"]) == ("peer", len(NAMES))
+    assert against_random["ratio"] == pytest.approx(0.5 * 2.5 / 3, abs=1e-4)
+    text = report.markdown(results, [50, 100, 200], ["tpe"])
+    assert "| camel | 0.42 | 0.53 | 1.00 |" in text
+    assert "| tpe | 0.42 | 0.42 | 0.42 | 1.0 | 1.0 | 1.0 | 4/4/4 | 1.0 |" in text
+
+
+def test_methods_that_lack_a_problem_are_left_out_of_the_ranking(measured):
+    results = store.load(measured)
+    del results[1]["peer"].regrets["camel"]
+    [first, *_] = report.summary(results, [50, 100, 200], ["tpe"])
+    assert set(first["methods"]) == {"random", "tpe"}
+
+
+def test_markdown_is_written_between_the_marks(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    report.write_markdown(path, "| new |\n")
+    assert path.read_text() == f"before\n{report.BEGIN}\n\n| new |\n\n{report.END}\nafter\n"
+    with pytest.raises(ValueError, match="Expected"):
+        report.write_markdown(path, "", "<!-- none -->", "<!-- end -->")
+
+
+def test_study_trains_on_standardized_rows_and_keeps_test_rows_apart():
+    data = study.load("wine")
+    rows = [part[0].shape[0] for part in (data.train, data.validation, data.test)]
+    assert sum(rows) == 178
+    assert np.allclose(data.train[0].mean(axis=0), 0, atol=1e-9)
+    row = study.search("random", data, trials=4, seed=0)
+    assert 0.5 < row["validation"] <= 1.0
+    assert 0.5 < row["test"] <= 1.0
+    assert 0 < row["suggestion_seconds"] < row["seconds"]
+    header, [line] = study.table({"wine": {"random": {"0": row}}})
+    assert line[:4] == ["wine", "random", "1", f"{row['validation']:.4f}"]
+    assert len(header) == len(line)
+    assert "absent" in study.note({"wine": {}}, 4)
