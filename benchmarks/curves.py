@@ -113,11 +113,11 @@ _ADAM = {"optimizer": "adam", "momentum": 0.0}
 _SGD = {"optimizer": "sgd", "decay": 0.0, "dropout": 0.0}
 
 GRIDS: dict[str, Grid] = {
-    "digits": Grid("digits", _perceptron(8, 1e-5, 0.2), 600, _ADAM),
-    "digits_few": Grid("digits", _perceptron(8, 1e-4, 0.25), 300, _ADAM),
-    "digits_noisy": Grid("digits", _perceptron(8, 1e-4, 0.25), 600, _ADAM, noise=0.2),
-    "digits_deep": Grid("digits", _deep(), 600, _SGD),
-    "digits_optimizers": Grid("digits", _optimizers(), 600, {"dropout": 0.0}),
+    "digits": Grid("digits", _perceptron(8, 1e-5, 0.2), 400, _ADAM),
+    "digits_few": Grid("digits", _perceptron(8, 1e-4, 0.25), 200, _ADAM),
+    "digits_noisy": Grid("digits", _perceptron(8, 1e-4, 0.25), 500, _ADAM, noise=0.2),
+    "digits_deep": Grid("digits", _deep(), 400, _SGD),
+    "digits_optimizers": Grid("digits", _optimizers(), 400, {"dropout": 0.0}),
     "cancer": Grid("breast_cancer", _perceptron(4, 1e-4, 0.2, 8), 169, _ADAM),
     "friedman": Grid("friedman", _perceptron(8, 1e-5, 0.1), 400, _ADAM),
 }

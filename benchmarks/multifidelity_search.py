@@ -43,14 +43,14 @@ class CurveProblem:
     curve: Callable[[Values], Array]
     optimum: float
     final: Callable[[Values], float] | None = None
-    _known: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    _known: dict[frozenset[tuple[str, Any]], Array] = field(default_factory=dict, repr=False)
 
     def losses(self, values: Values) -> Array:
         """Returns for each number of epochs the loss of the best epoch until then.
 
         It is infinite once the training has diverged.
         """
-        key = self.space.key(self.space.encode(values))
+        key = frozenset(values.items())
         if key not in self._known:
             seen = self.curve(values)
             failed = np.logical_or.accumulate(~np.isfinite(seen))

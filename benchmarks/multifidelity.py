@@ -1,0 +1,133 @@
+"""Searches over learning curves of real networks, at equal epochs, against KerasTuner's Hyperband.
+
+Each problem is a finite grid of networks whose every curve was recorded (`benchmarks.curves`), so
+a search is replayed rather than trained. A promoted trial goes on where it was: only its new epochs
+count, for KerasTuner too. A trial's loss is that of its best epoch so far. The regret is over the
+least loss in the grid.
+
+    python -m benchmarks.multifidelity
+    python -m benchmarks.multifidelity --seeds 5 --problems digits,cancer kerastuner bohb
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks import curves
+from benchmarks.multifidelity_peers import dehb_method, keras_tuner_method, optuna_method
+from benchmarks.multifidelity_report import (
+    Found,
+    Results,
+    print_tables,
+    reference_of,
+    rounded,
+    summarize,
+)
+from benchmarks.multifidelity_report import curves as median_curves
+from benchmarks.multifidelity_search import CurveProblem, Method, Values, scheduled_method
+from kt_extensions.samplers import GP, KDE, TPE, Random, Sampler
+from kt_extensions.schedulers import ASHA, Hyperband
+from kt_extensions.space.domains import Array
+
+R = 81
+ITERATION = 1767  # epochs of one iteration of KerasTuner's Hyperband
+BUDGETS = [ITERATION, 3 * ITERATION]
+RESULTS = Path(__file__).parent / "results" / "multifidelity.json"
+CACHE = Path("build") / "multifidelity"
+
+
+@cache
+def problem(name: str) -> CurveProblem:
+    """Returns the problem of a recorded grid."""
+    space, losses = curves.GRIDS[name].space, curves.load(name)
+    rows = {
+        space.key(space.encode(values)): i for i, values in enumerate(curves.configurations(space))
+    }
+
+    def curve(values: Values) -> Array:
+        found: Array = losses[rows[space.key(space.encode(values))]]
+        return found
+
+    made = CurveProblem(name, space, curve, optimum=0.0)
+    best = min(made.full(values) for values in curves.configurations(space))
+    return CurveProblem(name, space, curve, optimum=best)
+
+
+def methods() -> dict[str, Method]:
+    """Returns the methods by name; `-8` is eight asynchronous workers."""
+    hyperband = partial(Hyperband, max_epochs=R, iterations=None)
+    asha = partial(ASHA, max_epochs=R)
+    full = partial(Hyperband, max_epochs=R, min_epochs=R, iterations=None)
+    pairs: dict[str, tuple[Callable[[], Hyperband | ASHA], Callable[[], Sampler]]] = {
+        "random": (full, Random),
+        "hyperband": (hyperband, Random),
+        "asha": (asha, Random),
+        "bohb": (hyperband, KDE),
+        "bohb-asha": (asha, KDE),
+        "tpe-hyperband": (hyperband, TPE),
+        "tpe-asha": (asha, TPE),
+        "gp-hyperband": (hyperband, GP),
+    }
+    found = {name: scheduled_method(*pair) for name, pair in pairs.items()}
+    for name in ("hyperband", "asha", "bohb", "bohb-asha"):
+        found[f"{name}-8"] = scheduled_method(*pairs[name], workers=8)
+    return {
+        "kerastuner": keras_tuner_method(R, iterations=3),
+        "kerastuner-8": keras_tuner_method(R, iterations=3, workers=8),
+        "optuna": optuna_method(R),
+        "dehb": dehb_method(R),
+        **found,
+    }
+
+
+def measure(method: str, name: str, seeds: int, cached: Path | None) -> Found:
+    """Runs a method on a problem, or reads what it found there before."""
+    path = None if cached is None else cached / f"{method}.{name}.{seeds}.npz"
+    if path is not None and path.exists():
+        with np.load(path) as archive:
+            return Found(archive["seen"], archive["full"])
+    start, task = time.perf_counter(), problem(name)
+    with threadpool_limits(1):
+        traces = [methods()[method](task, max(BUDGETS), seed) for seed in range(seeds)]
+    seen = np.stack([trace.seen for trace in traces]) - task.optimum
+    full = np.stack([trace.full for trace in traces]) - task.optimum
+    print(f"{method} on {name}: {time.perf_counter() - start:.0f} s", flush=True)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, seen=seen, full=full)
+    return Found(seen, full)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("methods", nargs="*", default=list(methods()))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--problems", help="names, separated by commas; all by default")
+    parser.add_argument("--json", type=Path, help=f"such as {RESULTS.name}")
+    parser.add_argument(
+        "--cache", type=Path, nargs="?", const=CACHE, help="folder of what was measured before"
+    )
+    arguments = parser.parse_args()
+    names = arguments.problems.split(",") if arguments.problems else list(curves.GRIDS)
+    chosen = list(dict.fromkeys([*map(reference_of, arguments.methods), *arguments.methods]))
+    results: Results = {
+        method: {name: measure(method, name, arguments.seeds, arguments.cache) for name in names}
+        for method in chosen
+    }
+    summary = summarize(results, BUDGETS)
+    print_tables(summary)
+    if arguments.json:
+        record = {"seeds": arguments.seeds, "budgets": rounded(summary), **median_curves(results)}
+        arguments.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
