@@ -116,8 +116,7 @@ def grids(results: Results, budgets: list[int], ours: list[str]) -> Iterator[Gri
     for workers in sorted({standing.workers for standing in found}):
         some = [standing for standing in found if standing.workers == workers]
         yield _overview(results[workers], some)
-        for standing in some:
-            yield _by_problem(standing)
+        yield from (_by_problem(standing) for standing in some if len(standing.scores) > 1)
         for standing in some[1:]:
             if standing.comparisons:
                 yield _tests(standing)
