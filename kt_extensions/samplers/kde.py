@@ -83,7 +83,8 @@ class KDE:
         others = _density(history, levels, [level.others for level in levels], 1.0)
         candidates = good.sample(self.n_candidates, rng)
         features = Features(history.space, history.space.snap(candidates))
-        return candidates[np.argsort(others.log_density(features) - good.log_density(features))]
+        ratio = others.log_density(features) - good.log_density(features)
+        return candidates[np.argsort(ratio, kind="stable")]
 
     def _levels(self, history: History) -> list[_Level]:
         """Returns the trials of each fidelity, the largest first, and what each counts."""

@@ -266,7 +266,7 @@ def neighbor_bandwidths(centers: Array) -> Array:
     [0.25, 0.25, 0.125]
     """
     k, d = centers.shape
-    order = np.argsort(centers, axis=0)
+    order = np.argsort(centers, axis=0, kind="stable")
     gaps = np.full((k + 1, d), np.nan)
     gaps[1:k] = np.diff(np.take_along_axis(centers, order, axis=0), axis=0)
     larger = np.fmax(gaps[:-1], gaps[1:])

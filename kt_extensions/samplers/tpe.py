@@ -104,7 +104,7 @@ class TPE:
             candidates = branch.fix(candidates)
         features = Features(history.space, history.space.snap(candidates))
         score = l_density.log_density(features) - g_density.log_density(features)
-        return candidates[np.argsort(-score)]
+        return candidates[np.argsort(-score, kind="stable")]
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
         """Returns the rows of the good trials, the best first, and those of the others."""
