@@ -9,8 +9,9 @@ settings were chosen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,12 @@ from kt_extensions.samplers.observations import (
     normalized_scores,
     optional_dimensions,
     spread_rows,
+)
+from kt_extensions.samplers.settings import (
+    check_integers,
+    check_numbers,
+    check_positive,
+    check_type,
 )
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
@@ -72,7 +79,7 @@ class GP:
         prior: What is expected of the kernel's hyperparameters.
 
     Raises:
-        ValueError: If `n_startup` is not positive.
+        ValueError: If a setting is out of its range.
 
     Example:
 
@@ -95,9 +102,12 @@ class GP:
     prior: Prior = field(default_factory=Prior)
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
-        if self.n_startup < 1:
-            raise ValueError(f"Expected a positive n_startup. Received: {self.n_startup}.")
+        """Checks the settings."""
+        check_integers(self, 1, "n_startup", "n_candidates", "most_points")
+        check_numbers(self, 0, 1, "hopeful", "explore")
+        check_numbers(self, 0, math.inf, "width")
+        check_type(self, "prior", Prior)
+        check_positive(self.prior, *(field.name for field in fields(self.prior)))
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""

@@ -18,6 +18,7 @@ from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.densities import Kernels, mixture, rank_weights, trial_kernels
 from kt_extensions.samplers.parzen import Features, ParzenEstimator
+from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -44,6 +45,9 @@ class KDE:
         random_share: Probability of a random proposal, so that a misleading fidelity cannot hold
             the search.
 
+    Raises:
+        ValueError: If a setting is out of its range.
+
     Example:
 
     >>> from kt_extensions.history import from_observations
@@ -65,6 +69,13 @@ class KDE:
     prior_weight: float = 2.0
     trust: float = 10.0
     random_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Checks the settings."""
+        check_integers(self, 1, "n_startup", "n_candidates", "most_others")
+        check_numbers(self, 0, 1, "quantile", "random_share")
+        check_numbers(self, 0, math.inf, "trust")
+        check_positive(self, "quantile", "prior_weight")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.settings import check_integers, check_numbers
 from kt_extensions.space.domains import BELOW_ONE, Array
 
 Rows = NDArray[np.int64]
@@ -54,6 +55,9 @@ class PSO:
             later.
         mutation: Probability with which an unordered dimension takes a random option.
 
+    Raises:
+        ValueError: If a setting is out of its range.
+
     Example:
 
     >>> from kt_extensions.history import from_observations
@@ -71,6 +75,12 @@ class PSO:
     cognitive: float = 0.5 + math.log(2)
     social: float = 0.9
     mutation: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Checks the settings."""
+        check_integers(self, 1, "n_particles")
+        check_numbers(self, 0, math.inf, "cognitive", "social")
+        check_numbers(self, 0, 1, "inertia", "mutation")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""

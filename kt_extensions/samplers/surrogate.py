@@ -10,7 +10,8 @@ the settings were chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from kt_extensions.samplers.observations import (
     optional_dimensions,
     spread_rows,
 )
+from kt_extensions.samplers.settings import check_choice, check_integers, check_numbers
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -60,7 +62,7 @@ class Skopt:
         kappa: How many deviations the bound of "LCB" lies below the expected score.
 
     Raises:
-        ValueError: If `surrogate` or `acquisition` is unknown, or a number is not positive.
+        ValueError: If a setting is none of the names, or out of its range.
 
     Example:
 
@@ -84,12 +86,11 @@ class Skopt:
     kappa: float = 1.96
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
-        _check_choice("surrogate", self.surrogate, _SURROGATES)
-        _check_choice("acquisition", self.acquisition, _ACQUISITIONS)
-        for name in ("n_startup", "n_candidates", "most_points", "n_trees"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Expected a positive {name}. Received: {getattr(self, name)}.")
+        """Checks the settings."""
+        check_choice(self, "surrogate", _SURROGATES)
+        check_choice(self, "acquisition", _ACQUISITIONS)
+        check_integers(self, 1, "n_startup", "n_candidates", "most_points", "n_trees")
+        check_numbers(self, 0, math.inf, "xi", "kappa")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
@@ -150,8 +151,3 @@ _ACQUISITIONS: dict[str, Callable[[Skopt, Array, Array, float], Array]] = {
     "PI": _probability,
     "LCB": _bound,
 }
-
-
-def _check_choice(name: str, received: str, expected: Collection[str]) -> None:
-    if received not in expected:
-        raise ValueError(f"Expected {name} to be one of {[*expected]}. Received: {received!r}.")

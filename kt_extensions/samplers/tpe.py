@@ -18,6 +18,7 @@ from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, levels_of
 from kt_extensions.samplers.densities import rank_weights, trial_density
 from kt_extensions.samplers.parzen import Features
+from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -47,6 +48,9 @@ class TPE:
         explore: Probability of a proposal with another category than most good trials have.
             Without effect in a space without categories or conditions.
 
+    Raises:
+        ValueError: If a setting is out of its range.
+
     Example:
 
     >>> from kt_extensions.history import from_observations
@@ -66,6 +70,12 @@ class TPE:
     most_others: int = 250
     prior_weight: float = 2.0
     explore: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Checks the settings."""
+        check_integers(self, 1, "n_startup", "n_candidates", "most_good", "most_others")
+        check_numbers(self, 0, 1, "quantile", "explore")
+        check_positive(self, "quantile", "prior_weight")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""

@@ -192,7 +192,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("name", ["n_startup", "n_candidates", "most_points", "n_trees"])
     def test_reject_numbers_that_are_not_positive(self, name):
-        with pytest.raises(ValueError, match=f"positive {name}. Received: 0"):
+        with pytest.raises(ValueError, match=f"{name} to be an integer >= 1. Received: 0"):
             Skopt(**{name: 0})
 
     def test_import_scikit_optimize_only_when_it_is_used(self):
