@@ -1,4 +1,4 @@
-"""The oracle keeps its contract with every registered sampler."""
+"""The oracle keeps its contract with every registered sampler, and with an outside author's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extensions import samplers
 from kt_extensions.oracles import SamplerOracle
+from tests.contract import documented
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 
@@ -84,8 +85,15 @@ class Tuner(kt.Tuner):
         return math.fsum(numbers)
 
 
-@pytest.fixture(params=sorted(samplers.REGISTRY))
-def sampler(request: pytest.FixtureRequest) -> samplers.Sampler:
+OUTSIDE = "of docs/writing_a_sampler.md"
+
+
+@pytest.fixture(params=[*sorted(samplers.REGISTRY), OUTSIDE])
+def sampler(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> samplers.Sampler:
+    if request.param == OUTSIDE:
+        return documented.make_sampler(tmp_path_factory.mktemp("author"))
     return samplers.REGISTRY[request.param]()
 
 
