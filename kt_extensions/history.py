@@ -146,8 +146,8 @@ class TrialTable:
         self._arrays["y"][len(self) - 1] = _score(y)
 
     def row(self, trial_id: str) -> int:
-        """Returns the number of a trial of this search in the history."""
-        return self._row_of[trial_id]
+        """Returns the number of a trial of this search in the history, -1 if there is none."""
+        return self._row_of.get(trial_id, -1)
 
     def trial_id(self, row: int) -> str:
         """Returns the name of a trial of this search."""

@@ -34,7 +34,8 @@ class SearchRecord:
 
     The events are dictionaries with these keys besides `"event"`:
 
-    - `search`: `format`, `objective`, its `direction`, `seed`. The first event.
+    - `search`: `format`, `objective`, its `direction`, `seed`, and the `scheduler`, if there is
+      one. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
     - `known`: `values` and `y` of a trial of an earlier search; `y` is `None` if it failed.
     - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), what
@@ -100,10 +101,7 @@ class SearchRecord:
             self.enqueued[name_of(event["enqueued"])] += 1
 
     def _run(self, event: Event) -> Run | None:
-        """Returns what the trial is in a schedule. Of KerasTuner's own brackets nothing is known.
-
-        Promotions come after what they go on from, unless a damaged line told of it.
-        """
+        """Returns what the trial is in a schedule. Nothing is known of KerasTuner's brackets."""
         if EPOCHS not in event["values"]:
             return None
         parent = event["values"].get(PARENT)
@@ -111,7 +109,7 @@ class SearchRecord:
             bracket=event.get("bracket", -1),
             rung=event.get("rung", -1),
             epochs=event["values"][EPOCHS],
-            parent=self.table.row(parent) if parent is not None else -1,
+            parent=-1 if parent is None else self.table.row(parent),
         )
 
     def _end(self, event: Event) -> None:

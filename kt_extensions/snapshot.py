@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from kt_extensions.store import write_atomically
 
 
 def snapshot_file(trial_dir: str | os.PathLike[str], execution: int) -> Path:
@@ -39,6 +42,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         """Restores the weights and the optimizer, once."""
         if self._start is None:
             return
+        if not self.model.built:
+            self.model.build_from_config(json.loads(_shapes_file(self._start).read_text()))
         if self.model.optimizer is not None:
             self.model.optimizer.build(self.model.trainable_variables)
         self.model.load_weights(self._start)
@@ -48,6 +53,12 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         """Writes the file: at any moment there is none, or a whole one."""
         if self._end is None:
             return
+        write_atomically(_shapes_file(self._end), json.dumps(self.model.get_build_config()))
         aside = self._end.with_name(f".part_{self._end.name}")
         self.model.save_weights(aside, overwrite=True)
         os.replace(aside, self._end)
+
+
+def _shapes_file(file: Path) -> Path:
+    """Returns the file for the shapes from which Keras builds a model without declared inputs."""
+    return file.with_suffix(".json")

@@ -31,6 +31,8 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
     """The seed that the program asked for, if any."""
     warm_start: tuple[str, ...] = ()
     """Folders of earlier projects to learn from."""
+    schedule: str | None = None
+    """What decides how far trials are trained, if anything does: a search keeps it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -131,6 +131,8 @@ def _begin(oracle: LoggedOracle, record: SearchRecord) -> None:
         "direction": oracle.objective.direction,
         "seed": oracle.seed,
     }
+    if oracle.schedule is not None:
+        header["scheduler"] = oracle.schedule
     record.apply(header)
     space = growth(oracle, record)
     for event in space:
@@ -194,6 +196,11 @@ def _check_header(oracle: LoggedOracle, record: SearchRecord, header: Event) -> 
         raise ValueError(
             f"The project folder {oracle.project_dir!r} holds a search for "
             f"{header['objective']}. Received: {oracle.objective}. {_advice(oracle)}"
+        )
+    if header.get("scheduler") != oracle.schedule:
+        raise ValueError(
+            f"The project folder {oracle.project_dir!r} holds a search with the schedule "
+            f"{header.get('scheduler')}. Received: {oracle.schedule}. {_advice(oracle)}"
         )
     if oracle.given_seed not in (None, header["seed"]):
         warnings.warn(

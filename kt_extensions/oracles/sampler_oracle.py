@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
 import os
@@ -107,6 +106,7 @@ class SamplerOracle(LoggedOracle):
         self.seed = random.randrange(2**31) if seed is None else int(seed)
         self.sampler = sampler or self._make_default_sampler()
         self.scheduler = scheduler or AllAlike()
+        self.schedule = self.scheduler.description
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""

@@ -1,5 +1,6 @@
 """Search algorithms: pure functions from the trials so far to the next point. No Keras here."""
 
+from kt_extensions.samplers.auto import Auto
 from kt_extensions.samplers.base import Random, Sampler, SpaceExhausted
 from kt_extensions.samplers.gp import GP
 from kt_extensions.samplers.kde import KDE
@@ -8,6 +9,7 @@ from kt_extensions.samplers.surrogate import Skopt
 from kt_extensions.samplers.tpe import TPE
 
 REGISTRY: dict[str, type[Sampler]] = {
+    "auto": Auto,
     "gp": GP,
     "kde": KDE,
     "pso": PSO,
@@ -17,4 +19,15 @@ REGISTRY: dict[str, type[Sampler]] = {
 }
 """Every sampler by name; the contract tests run over it."""
 
-__all__ = ["GP", "KDE", "PSO", "REGISTRY", "TPE", "Random", "Sampler", "Skopt", "SpaceExhausted"]
+__all__ = [
+    "GP",
+    "KDE",
+    "PSO",
+    "REGISTRY",
+    "TPE",
+    "Auto",
+    "Random",
+    "Sampler",
+    "Skopt",
+    "SpaceExhausted",
+]

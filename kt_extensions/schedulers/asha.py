@@ -53,6 +53,11 @@ class ASHA:
         """The epochs at the end of each rung."""
         return rung_epochs(self.max_epochs, self.factor, self.min_epochs)
 
+    @property
+    def description(self) -> str:
+        """What a search keeps when it is resumed."""
+        return f"ASHA({self.max_epochs}, {self.factor}, {self.min_epochs})"
+
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""
         for rung in reversed(range(len(self.epochs) - 1)):

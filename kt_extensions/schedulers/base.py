@@ -38,6 +38,10 @@ class Scheduler(Protocol):
     on as it would have without the stop, and any number of workers may ask.
     """
 
+    @property
+    def description(self) -> str | None:
+        """What a search must keep when it is resumed; `None` if it may change."""
+
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next.
 
@@ -60,6 +64,8 @@ class AllAlike:
     >>> AllAlike().next(TrialTable(SearchSpace([]), seed=0).history())
     Start(run=None)
     """
+
+    description = None
 
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""

@@ -64,6 +64,11 @@ class Hyperband:
         """The brackets of one iteration, in the order in which they are begun."""
         return brackets.hyperband(self.max_epochs, self.factor, self.min_epochs)
 
+    @property
+    def description(self) -> str:
+        """What a search keeps; when it is resumed it may have more iterations."""
+        return f"{type(self).__name__}({self.max_epochs}, {self.factor}, {self.min_epochs})"
+
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""
         begun = int(history.bracket.max(initial=-1)) + 1
@@ -95,6 +100,11 @@ class SuccessiveHalving(Hyperband):
     """
 
     n: int | None = None
+
+    @property
+    def description(self) -> str:
+        """What a search keeps; when it is resumed it may have more iterations."""
+        return f"{super().description} of {self.brackets[0][0].size}"
 
     @cached_property
     def brackets(self) -> list[Bracket]:

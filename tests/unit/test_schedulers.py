@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -110,7 +111,7 @@ class TestBrackets:
             assert epochs[-1] == max_epochs
             rungs = [rung.size for rung in bracket]
             assert rungs[-1] >= 1
-            assert all(n // factor == m for n, m in zip(rungs, rungs[1:], strict=False))
+            assert all(n // factor == m for n, m in itertools.pairwise(rungs))
 
 
 class TestHyperband:
@@ -240,7 +241,7 @@ class TestASHA:
         assert len(history) == 400
         rungs = np.bincount(history.rung)
         assert len(rungs) == 4
-        assert all(b // 3 <= above + workers for b, above in zip(rungs, rungs[1:], strict=False))
+        assert all(b // 3 <= above + workers for b, above in itertools.pairwise(rungs))
 
     def test_promotes_each_trial_once(self):
         history = Search(ASHA(27), workers=9).run(trials=300)
