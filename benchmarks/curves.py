@@ -43,8 +43,9 @@ class Grid:
         data: Name of the data set.
         space: The grid; a hyperparameter that it lacks has the value of `fixed`.
         rows: Number of rows trained on.
-        noise: Fraction of the training labels replaced by random ones.
         fixed: Values that all configurations share.
+        noise: Fraction of the training labels replaced by random ones.
+        held: Number of rows to judge by, at most.
     """
 
     data: str
@@ -52,6 +53,7 @@ class Grid:
     rows: int
     fixed: dict[str, Any]
     noise: float = 0.0
+    held: int = 1000
 
 
 def _options(name: str, *options: str) -> Dimension:
@@ -116,8 +118,8 @@ GRIDS: dict[str, Grid] = {
     "digits": Grid("digits", _perceptron(8, 1e-5, 0.2), 400, _ADAM),
     "digits_few": Grid("digits", _perceptron(8, 1e-4, 0.25), 200, _ADAM),
     "digits_noisy": Grid("digits", _perceptron(8, 1e-4, 0.25), 500, _ADAM, noise=0.2),
-    "digits_deep": Grid("digits", _deep(), 400, _SGD),
-    "digits_optimizers": Grid("digits", _optimizers(), 400, {"dropout": 0.0}),
+    "digits_deep": Grid("digits", _deep(), 300, _SGD, held=500),
+    "digits_optimizers": Grid("digits", _optimizers(), 300, {"dropout": 0.0}, held=500),
     "cancer": Grid("breast_cancer", _perceptron(4, 1e-4, 0.2, 8), 169, _ADAM),
     "friedman": Grid("friedman", _perceptron(8, 1e-5, 0.1), 400, _ADAM),
 }

@@ -26,6 +26,7 @@ from benchmarks.multifidelity_peers import dehb_method, keras_tuner_method, optu
 from benchmarks.multifidelity_report import (
     Found,
     Results,
+    markdown,
     print_tables,
     reference_of,
     rounded,
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, nargs="?", const=CACHE, help="folder of what was measured before"
     )
+    parser.add_argument("--markdown", action="store_true", help="print the tables for the docs")
     arguments = parser.parse_args()
     names = arguments.problems.split(",") if arguments.problems else list(curves.GRIDS)
     chosen = list(dict.fromkeys([*map(reference_of, arguments.methods), *arguments.methods]))
@@ -124,6 +126,8 @@ def main() -> None:
     }
     summary = summarize(results, BUDGETS)
     print_tables(summary)
+    if arguments.markdown:
+        print(markdown(summary, arguments.methods))
     if arguments.json:
         record = {"seeds": arguments.seeds, "budgets": rounded(summary), **median_curves(results)}
         arguments.json.write_text(json.dumps(record, indent=1) + "\n")

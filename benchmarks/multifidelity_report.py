@@ -169,23 +169,21 @@ def _pair(row: dict[str, Any]) -> str:
     return f"{ratio}  {row['regret_ratio']:.2f}{'*' if row['p'] < SIGNIFICANT else ''}"
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown, its first column flush left."""
+def markdown(summary: dict[str, Any], chosen: Sequence[str]) -> str:
+    """Returns for each budget a table of all methods, and one of the chosen ones' problems."""
+    parts = []
+    for epochs, methods in summary.items():
+        ordered = sorted(methods.items(), key=lambda item: item[1]["regret_ratio"])
+        overview = _markdown_table(HEADER, [_cells(name, entry) for name, entry in ordered])
+        problems = next(iter(methods.values()))["problems"]
+        rows = [
+            [problem, *[_pair(methods[name]["problems"][problem]) for name in chosen]]
+            for problem in problems
+        ]
+        parts += [f"After {epochs} epochs:", overview, _markdown_table(["problem", *chosen], rows)]
+    return "\n\n".join(parts)
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def markdown_overall(methods: dict[str, Any]) -> str:
-    """Returns the table of one budget, the best regret first."""
-    ordered = sorted(methods.items(), key=lambda item: item[1]["regret_ratio"])
-    return markdown_table(HEADER, [_cells(name, entry) for name, entry in ordered])
-
-
-def markdown_problems(methods: dict[str, Any], chosen: Sequence[str]) -> str:
-    """Returns for each problem what some methods needed and left."""
-    problems = next(iter(methods.values()))["problems"]
-    rows = [
-        [problem, *[_pair(methods[name]["problems"][problem]) for name in chosen]]
-        for problem in problems
-    ]
-    return markdown_table(["problem", *chosen], rows)

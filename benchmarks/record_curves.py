@@ -27,7 +27,6 @@ from benchmarks.curves import EPOCHS, GRIDS, PATH, Grid, configurations, pack
 
 Floats = NDArray[np.float32]
 SEED = 20260
-HELD = 1000  # rows to judge by, at most
 GROUP = 48  # networks trained side by side; more no longer fit into the cache
 
 
@@ -56,7 +55,7 @@ def load_data(grid: Grid) -> Data:
         target[wrong] = rng.integers(target.max() + 1, size=len(wrong))
         y = np.eye(target.max() + 1)[target]
     x, y = x.astype(np.float32), y.astype(np.float32)
-    return Data(x[:n], y[:n], x[n : n + HELD], y[n : n + HELD])
+    return Data(x[:n], y[:n], x[n : n + grid.held], y[n : n + grid.held])
 
 
 def _raw(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
