@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.blackbox import Problem, Start, Values
@@ -21,14 +20,12 @@ class KerasTunerSearch:
 
     def __init__(self, problem: Problem, name: str, evaluations: int, seed: int) -> None:
         kt = _keras_tuner()
-        self._folder = TemporaryDirectory()
         self._oracle = getattr(kt.oracles, name)(
             objective=kt.Objective("loss", "min"),
             max_trials=evaluations,
             hyperparameters=_hyperparameters(kt, problem.space),
             seed=seed + 1,  # 0 counts as none
         )
-        self._oracle._set_project_dir(self._folder.name, "search")
         self._oracle.verbose = 0
         self._oracle.save = self._oracle._save_trial = lambda *_: None
         self._space = problem.space

@@ -1,5 +1,7 @@
 """The benchmarks' problems, clock, statistics and tables; no other search package is needed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -216,3 +218,23 @@ def test_study_trains_on_standardized_rows_and_keeps_test_rows_apart():
     assert line[:4] == ["wine", "random", "1", f"{row['validation']:.4f}"]
     assert len(header) == len(line)
     assert "absent" in study.note({"wine": {}}, 4)
+
+
+@pytest.mark.parametrize("name", ["optuna-tpe", "kerastuner-random", "skopt-gp"])
+@pytest.mark.parametrize("problem", ["mixed9", "conditional11"])
+def test_other_packages_search_the_same_space_with_eight_workers(name, problem):
+    pytest.importorskip({"optuna-tpe": "optuna"}.get(name, "numpy"))
+    whole, seen = PROBLEMS[NAMES.index(problem)], []
+
+    def loss(values):
+        whole.space.check(values)
+        assert whole.space.decode(np.nan_to_num(whole.space.encode(values), nan=0.5)) == (
+            pytest.approx(values)
+        )
+        seen.append(values)
+        return whole.loss(values)
+
+    watched = dataclasses.replace(whole, loss=loss)
+    done = blackbox.run(quality.starts()[name], watched, 14, 0, workers=8)
+    assert sorted(done.loss) == sorted(whole.loss(values) for values in seen)
+    assert len({str(values) for values in seen}) == 14
