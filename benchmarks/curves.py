@@ -133,16 +133,23 @@ def configurations(space: SearchSpace) -> list[dict[str, Any]]:
     return list(distinct.values())
 
 
-def pack(losses: Array) -> NDArray[np.int16]:
-    """Returns losses `(n, epochs)` as differences of rounded logarithms, which compress well."""
+def pack(losses: Array) -> NDArray[np.uint8]:
+    """Returns losses `(n, epochs)` as bytes `(2, n, epochs)` that compress well.
+
+    Differences of rounded logarithms, the sign in the last bit; the low bytes, then the high ones.
+    """
     logs = np.log(np.where(np.isfinite(losses), np.maximum(losses, 1e-5), np.inf))
-    levels = np.round(np.minimum(logs, DIVERGED) / STEP)
-    return np.diff(levels, axis=1, prepend=0).astype(np.int16)
+    levels = np.round(np.minimum(logs, DIVERGED) / STEP).astype(np.int64)
+    steps = np.diff(levels, axis=1, prepend=0)
+    codes = np.where(steps < 0, -2 * steps - 1, 2 * steps)
+    return np.stack([codes & 255, codes >> 8]).astype(np.uint8)
 
 
-def unpack(packed: NDArray[np.int16]) -> Array:
+def unpack(packed: NDArray[np.uint8]) -> Array:
     """Returns losses `(n, epochs)` as they were before `pack`, infinite where diverged."""
-    logs = np.cumsum(packed, axis=1, dtype=np.int64) * STEP
+    codes = packed[0] + 256 * packed[1].astype(np.int64)
+    steps = np.where(codes % 2, -(codes + 1) // 2, codes // 2)
+    logs = np.cumsum(steps, axis=1) * STEP
     return np.where(logs >= DIVERGED - STEP / 2, np.inf, np.exp(logs))
 
 

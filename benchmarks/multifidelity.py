@@ -40,7 +40,6 @@ from kt_extensions.space.domains import Array
 
 R = 81
 ITERATION = 1767  # epochs of one iteration of KerasTuner's Hyperband
-BUDGETS = [ITERATION, 3 * ITERATION]
 RESULTS = Path(__file__).parent / "results" / "multifidelity.json"
 CACHE = Path("build") / "multifidelity"
 
@@ -62,8 +61,12 @@ def problem(name: str) -> CurveProblem:
     return CurveProblem(name, space, curve, optimum=best)
 
 
-def methods() -> dict[str, Method]:
-    """Returns the methods by name; `-8` is eight asynchronous workers."""
+def methods(iterations: int) -> dict[str, Method]:
+    """Returns the methods by name; `-8` is eight asynchronous workers.
+
+    Args:
+        iterations: Those of KerasTuner's Hyperband, which ends with them.
+    """
     hyperband = partial(Hyperband, max_epochs=R, iterations=None)
     asha = partial(ASHA, max_epochs=R)
     full = partial(Hyperband, max_epochs=R, min_epochs=R, iterations=None)
@@ -81,23 +84,24 @@ def methods() -> dict[str, Method]:
     for name in ("hyperband", "asha", "bohb", "bohb-asha"):
         found[f"{name}-8"] = scheduled_method(*pairs[name], workers=8)
     return {
-        "kerastuner": keras_tuner_method(R, iterations=3),
-        "kerastuner-8": keras_tuner_method(R, iterations=3, workers=8),
+        "kerastuner": keras_tuner_method(R, iterations),
+        "kerastuner-8": keras_tuner_method(R, iterations, workers=8),
         "optuna": optuna_method(R),
         "dehb": dehb_method(R),
         **found,
     }
 
 
-def measure(method: str, name: str, seeds: int, cached: Path | None) -> Found:
+def measure(method: str, name: str, iterations: int, seeds: int, cached: Path | None) -> Found:
     """Runs a method on a problem, or reads what it found there before."""
-    path = None if cached is None else cached / f"{method}.{name}.{seeds}.npz"
+    path = None if cached is None else cached / f"{method}.{name}.{iterations}.{seeds}.npz"
     if path is not None and path.exists():
         with np.load(path) as archive:
             return Found(archive["seen"], archive["full"])
     start, task = time.perf_counter(), problem(name)
     with threadpool_limits(1):
-        traces = [methods()[method](task, max(BUDGETS), seed) for seed in range(seeds)]
+        search, epochs = methods(iterations)[method], iterations * ITERATION
+        traces = [search(task, epochs, seed) for seed in range(seeds)]
     seen = np.stack([trace.seen for trace in traces]) - task.optimum
     full = np.stack([trace.full for trace in traces]) - task.optimum
     print(f"{method} on {name}: {time.perf_counter() - start:.0f} s", flush=True)
@@ -109,7 +113,8 @@ def measure(method: str, name: str, seeds: int, cached: Path | None) -> Found:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("methods", nargs="*", default=list(methods()))
+    parser.add_argument("methods", nargs="*", default=list(methods(1)))
+    parser.add_argument("--iterations", type=int, default=3, help="of KerasTuner's Hyperband")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--problems", help="names, separated by commas; all by default")
     parser.add_argument("--json", type=Path, help=f"such as {RESULTS.name}")
@@ -120,11 +125,12 @@ def main() -> None:
     arguments = parser.parse_args()
     names = arguments.problems.split(",") if arguments.problems else list(curves.GRIDS)
     chosen = list(dict.fromkeys([*map(reference_of, arguments.methods), *arguments.methods]))
+    settings = (arguments.iterations, arguments.seeds, arguments.cache)
     results: Results = {
-        method: {name: measure(method, name, arguments.seeds, arguments.cache) for name in names}
-        for method in chosen
+        method: {name: measure(method, name, *settings) for name in names} for method in chosen
     }
-    summary = summarize(results, BUDGETS)
+    budgets = sorted({ITERATION, arguments.iterations * ITERATION})
+    summary = summarize(results, budgets)
     print_tables(summary)
     if arguments.markdown:
         print(markdown(summary, arguments.methods))

@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--only", help="grids to record, by name; the others are kept")
     parser.add_argument("--path", type=Path, default=PATH)
     arguments = parser.parse_args()
-    kept: dict[str, NDArray[np.int16]] = {}
+    kept: dict[str, NDArray[np.uint8]] = {}
     if arguments.path.exists():
         with np.load(arguments.path) as archive:
             kept = {name: archive[name] for name in archive.files if name in GRIDS}
