@@ -101,7 +101,7 @@ def measure(job: Job) -> str:
         line = {"problem": job.problem, "seed": seed, "regrets": regrets, "seconds": seconds}
         store.keep(job.method, job.workers, line)
         spent += seconds * max(budgets)
-    return f"{job.method} {job.problem}, {job.workers} workers: {len(job.seeds)} in {spent:.0f} s"
+    return f"{job.method} {job.problem}, {job.workers} at a time: {len(job.seeds)} in {spent:.0f} s"
 
 
 def _regrets(
@@ -160,7 +160,7 @@ def smoke(methods: list[str]) -> None:
     for name, workers in [(name, w) for name in methods for w in WORKERS]:
         for problem in [p for p in PROBLEMS if p.name in ("camel", "mixed9", "conditional11")]:
             regret = run(starts()[name], problem, 15, 0, workers).curve()[-1] - problem.optimum
-            print(f"{name} {problem.name}, {workers} workers: regret {regret:.3g}", flush=True)
+            print(f"{name} {problem.name}, {workers} at a time: regret {regret:.3g}", flush=True)
 
 
 def main() -> None:

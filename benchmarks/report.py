@@ -114,9 +114,11 @@ def grids(results: Results, budgets: list[int], ours: list[str]) -> Iterator[Gri
     """Yields the tables."""
     found = list(standings(results, budgets, ours))
     for workers in sorted({standing.workers for standing in found}):
-        some = [standing for standing in found if standing.workers == workers]
+        some = [s for s in found if s.workers == workers and len(s.scores) > 1]
+        if not some:
+            continue
         yield _overview(results[workers], some)
-        yield from (_by_problem(standing) for standing in some if len(standing.scores) > 1)
+        yield from map(_by_problem, some)
         for standing in some[1:]:
             if standing.comparisons:
                 yield _tests(standing)
