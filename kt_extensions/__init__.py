@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kt_extensions import builders, hparams, oracles, plots, samplers, schedulers
-    from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Skopt, Tuner
+    from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Search, Skopt, Tuner
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,7 @@ __all__ = [
     "PSO",
     "TPE",
     "Hyperband",
+    "Search",
     "Skopt",
     "Tuner",
     "builders",
@@ -36,7 +37,7 @@ __all__ = [
     "schedulers",
 ]
 
-_TUNERS = frozenset({"ASHA", "BOHB", "GP", "PSO", "TPE", "Hyperband", "Skopt", "Tuner"})
+_TUNERS = frozenset({"ASHA", "BOHB", "GP", "PSO", "TPE", "Hyperband", "Search", "Skopt", "Tuner"})
 
 
 def __getattr__(name: str) -> Any:

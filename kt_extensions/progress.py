@@ -96,6 +96,8 @@ class SearchProgress:
             if trial.status in _FINISHED:
                 self._count(trial)
         self._finished_before = self._finished
+        if hasattr(self._oracle, "explanation"):
+            self._console.print(self._oracle.explanation(), soft_wrap=True, highlight=False)
         if self._console.is_terminal:
             self._live = rich.live.Live(
                 get_renderable=self._view, console=self._console, transient=True

@@ -1,5 +1,6 @@
 """The oracles users name: search algorithms for any KerasTuner tuner."""
 
+from kt_extensions.oracles.auto import AutoOracle
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
 from kt_extensions.oracles.scheduled import ASHAOracle, BOHBOracle, HyperbandOracle
 from kt_extensions.samplers import GP, PSO, TPE, Skopt
@@ -95,6 +96,7 @@ class TPEOracle(SamplerOracle):
 
 __all__ = [
     "ASHAOracle",
+    "AutoOracle",
     "BOHBOracle",
     "GPOracle",
     "HyperbandOracle",

@@ -14,7 +14,6 @@ from kt_extensions.samplers.tpe import TPE
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
-_FEW_TRIALS = 10  # the startup design of every model
 _MANY_TRIALS = 500  # beyond, the model of the Gaussian process holds less than two thirds of them
 
 
@@ -31,6 +30,11 @@ class Choice:
     name: str
     sampler: Sampler
     reason: str
+
+    @property
+    def explanation(self) -> str:
+        """A line that tells the choice."""
+        return f"Search algorithm: {type(self.sampler).__name__} ({self.reason})."
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Auto:
     def choose(self, space: SearchSpace) -> Choice:
         """Returns the algorithm for a space."""
         size, trials = space.n_configurations, self.max_trials
-        if trials is not None and size <= trials:
+        if trials is not None and len(space) and size <= trials:
             return Choice("random", Random(), f"all {size} configurations will be tried")
         if trials is not None and trials > _MANY_TRIALS:
             return Choice("tpe", TPE(), f"{trials} trials are many")

@@ -1,6 +1,6 @@
 """The tuners users name: any oracle, or a search algorithm."""
 
-from kt_extensions.oracles import GPOracle, PSOOracle, SkoptOracle, TPEOracle
+from kt_extensions.oracles import AutoOracle, GPOracle, PSOOracle, SkoptOracle, TPEOracle
 from kt_extensions.tuners.sampler_tuner import SamplerTuner
 from kt_extensions.tuners.scheduled import ASHA, BOHB, Hyperband
 from kt_extensions.tuners.tuner import Tuner
@@ -42,6 +42,26 @@ class PSO(SamplerTuner):
     """
 
     oracle_class = PSOOracle
+
+
+class Search(SamplerTuner):
+    """Tunes with the algorithm that suits the space and the number of trials; says which and why.
+
+    Takes what `keras_tuner.RandomSearch` takes, and what `Tuner` adds. See
+    `kt_extensions.samplers.Auto` for the choice.
+
+    Example:
+
+    ```python
+    import kt_extensions as kte
+
+    tuner = kte.Search(build_model, objective="val_accuracy", max_trials=50, tensorboard_dir="logs")
+    tuner.search(x, y, epochs=10, validation_split=0.2)
+    model = tuner.get_best_models()[0]
+    ```
+    """
+
+    oracle_class = AutoOracle
 
 
 class Skopt(SamplerTuner):
@@ -91,6 +111,7 @@ __all__ = [
     "TPE",
     "Hyperband",
     "SamplerTuner",
+    "Search",
     "Skopt",
     "Tuner",
 ]
