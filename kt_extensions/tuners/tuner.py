@@ -23,6 +23,7 @@ from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
 from kt_extensions.snapshot import Continuation, snapshot_file
+from kt_extensions.tuners.grid import restore_grid
 
 
 class Tuner(kt.Tuner):  # type: ignore[misc]
@@ -108,6 +109,7 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         own_name = kwargs.get("tuner_id") and not kwargs.get("overwrite")
         if own_name and os.path.exists(self._get_tuner_fname()):
             self.reload()
+        restore_grid(self.oracle)
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
         if isinstance(self.oracle, SamplerOracle):
