@@ -121,6 +121,12 @@ class SamplerOracle(LoggedOracle):
             )
         return self.default_sampler()
 
+    @property
+    def planned_trials(self) -> int | None:
+        """How many trials the search is to have, promotions included; `None` for no limit."""
+        limits = (self.max_trials, self.scheduler.n_trials)
+        return min((limit for limit in limits if limit is not None), default=None)
+
     # What users call.
 
     def enqueue(self, values: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class ASHA:
     max_epochs: int = 100
     factor: int = 3
     min_epochs: int = 1
+    n_trials: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         """Checks the arguments."""

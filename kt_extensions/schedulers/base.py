@@ -42,6 +42,10 @@ class Scheduler(Protocol):
     def description(self) -> str | None:
         """What a search must keep when it is resumed; `None` if it may change."""
 
+    @property
+    def n_trials(self) -> int | None:
+        """How many trials there are to be, promotions included; `None` if there is no limit."""
+
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next.
 
@@ -66,6 +70,7 @@ class AllAlike:
     """
 
     description = None
+    n_trials = None
 
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""

@@ -69,6 +69,13 @@ class Hyperband:
         """What a search keeps; when it is resumed it may have more iterations."""
         return f"{type(self).__name__}({self.max_epochs}, {self.factor}, {self.min_epochs})"
 
+    @property
+    def n_trials(self) -> int | None:
+        """How many trials there are, promotions included, if none fails; `None` for no limit."""
+        if self.iterations is None:
+            return None
+        return self.iterations * sum(rung.size for bracket in self.brackets for rung in bracket)
+
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""
         begun = int(history.bracket.max(initial=-1)) + 1

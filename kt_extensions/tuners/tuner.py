@@ -134,7 +134,8 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
         if "verbose" in fit_kwargs:
             fit_kwargs["verbose"] = 2 if verbose == 2 else 0
         if verbose:
-            self._progress = SearchProgress(self.oracle, self.oracle.max_trials)
+            planned = getattr(self.oracle, "planned_trials", self.oracle.max_trials)
+            self._progress = SearchProgress(self.oracle, planned)
         self._search_with_progress(fit_args, fit_kwargs)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:

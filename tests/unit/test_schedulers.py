@@ -256,3 +256,13 @@ class TestASHA:
     def test_without_new_configurations(self):
         history = Search(ASHA(9)).run(configurations=9)
         assert sizes(history) == {(0, 0): [9, 1], (0, 1): [4, 3], (0, 2): [2, 9]}
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "trials"),
+    [(Hyperband(9), 22), (Hyperband(9, iterations=3), 66), (SuccessiveHalving(9), 13)],
+)
+def test_the_number_of_trials(scheduler: Hyperband, trials: int) -> None:
+    assert scheduler.n_trials == len(Search(scheduler).run()) == trials
+    assert Hyperband(9, iterations=None).n_trials is None
+    assert ASHA(9).n_trials is None
