@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extensions import pareto
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -42,7 +43,11 @@ class History:
     Args:
         space: The search space, of `d` dimensions.
         X: Array `(n, d)`, the configurations: coordinates in [0, 1), NaN where inactive.
-        y: Array `(n,)`, the scores, to be minimised: NaN while pending, +inf if failed.
+        y: Array `(n,)`, the scores, to be minimised: NaN while pending, +inf if failed. Of several
+            objectives, the trial's place among those that did not fail (`pareto.places`), which
+            changes as the search goes on.
+        objectives: Array `(n, m)`, the objectives, all to be minimised: NaN while pending, +inf if
+            failed. A single one is `y`.
         fidelity: Array `(n,)`, the epochs (or steps) trained, 0 where nobody reported them.
         pruned: Array `(n,)`, whether the trial was stopped before its end; `y` is then the best
             score until there.
@@ -60,6 +65,7 @@ class History:
     space: SearchSpace
     X: Array
     y: Array
+    objectives: Array
     fidelity: Array
     pruned: Mask
     proposal: Array
@@ -106,13 +112,15 @@ class TrialTable:
     Args:
         space: The search space, of `d` dimensions.
         seed: The seed of the search.
+        objectives: How many objectives a trial has.
     """
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(self, space: SearchSpace, seed: int, objectives: int = 1) -> None:
         """Makes an empty table."""
         self.space = space
         self.seed = seed
-        self._arrays = _empty_arrays(0, len(space))
+        self._arrays = _empty_arrays(0, len(space), objectives)
+        self._places: Array | None = None  # `y` of several objectives, once it is known
         self._row_of: dict[str, int] = {}
         self._names: list[str] = []
         self._keys: list[bytes | None] = []
@@ -129,21 +137,32 @@ class TrialTable:
             view.flags.writeable = False
         return History(
             space=self.space,
+            y=self._scores(views["objectives"]),
             tried=self._tried.keys(),
             number=len(self._row_of),
             seed=self.seed,
             **views,
         )
 
-    def add_known(self, x: Array, y: float) -> None:
+    def _scores(self, objectives: Array) -> Array:
+        if objectives.shape[1] == 1:
+            return objectives[:, 0]
+        if self._places is None:
+            self._places = np.array(objectives[:, 0])
+            scored = np.isfinite(self._places)
+            self._places[scored] = pareto.places(objectives[scored])
+            self._places.flags.writeable = False
+        return self._places
+
+    def add_known(self, x: Array, y: float | Sequence[float]) -> None:
         """Adds a finished trial of an earlier search, which is none of this one's trials.
 
         Args:
             x: Its configuration, shape `(d,)`.
-            y: Its score, to be minimised; it failed if this is not finite.
+            y: Its score, or its objectives, to be minimised; it failed if they are not finite.
         """
         self._append(x, x, None, "")
-        self._arrays["y"][len(self) - 1] = _score(y)
+        self._arrays["objectives"][len(self) - 1] = _outcome(y)
 
     def row(self, trial_id: str) -> int:
         """Returns the number of a trial of this search in the history, -1 if there is none."""
@@ -171,25 +190,30 @@ class TrialTable:
 
     def restart(self, trial_id: str) -> None:
         """Marks a trial as pending again."""
-        row = self._row_of[trial_id]
-        for name, value in {"y": np.nan, "fidelity": 0.0, "pruned": False}.items():
+        row, self._places = self._row_of[trial_id], None
+        for name, value in {"objectives": np.nan, "fidelity": 0.0, "pruned": False}.items():
             self._arrays[name][row] = value
 
     def finish(
-        self, trial_id: str, x: Array, y: float, fidelity: float = 0.0, pruned: bool = False
+        self,
+        trial_id: str,
+        x: Array,
+        y: float | Sequence[float],
+        fidelity: float = 0.0,
+        pruned: bool = False,
     ) -> None:
         """Records the outcome of a trial.
 
         Args:
             trial_id: Its name.
             x: Its configuration, which may have grown since it started.
-            y: Its score, to be minimised; it failed if this is not finite.
+            y: Its score, or its objectives, to be minimised; it failed if they are not finite.
             fidelity: Epochs (or steps) trained.
             pruned: Whether it was stopped before its end.
         """
-        row = self._row_of[trial_id]
+        row, self._places = self._row_of[trial_id], None
         self._rename(row, self.space.key(x))
-        outcome = {"y": _score(y), "fidelity": fidelity, "pruned": pruned, "X": x}
+        outcome = {"objectives": _outcome(y), "fidelity": fidelity, "pruned": pruned, "X": x}
         for name, value in outcome.items():
             self._arrays[name][row] = value
 
@@ -207,20 +231,20 @@ class TrialTable:
                     f"Received: {domains.get(old.name)}."
                 )
         kept = [space.index[dimension.name] for dimension in self.space.dimensions]
-        wide = _empty_arrays(len(self._arrays["y"]), len(space))
+        wide = _empty_arrays(len(self._arrays["objectives"]), len(space))
         for name, array in self._arrays.items():
-            if array.ndim == 1:
-                wide[name] = array
-            else:
+            if name in ("X", "proposal"):
                 wide[name][:, kept] = array
+            else:
+                wide[name] = array
         self.space, self._arrays = space, wide
         for row, key in enumerate(self._keys):
             if key is not None:
                 self._rename(row, space.key(self._arrays["X"][row]))
 
     def _append(self, x: Array, proposal: Array, key: bytes | None, name: str) -> None:
-        row = len(self)
-        if row == len(self._arrays["y"]):
+        row, self._places = len(self), None
+        if row == len(self._arrays["objectives"]):
             self._double()
         self._arrays["X"][row], self._arrays["proposal"][row] = x, proposal
         self._keys.append(None)
@@ -230,7 +254,8 @@ class TrialTable:
 
     def _double(self) -> None:
         n = len(self)
-        larger = _empty_arrays(max(2 * n, 64), len(self.space))
+        m = self._arrays["objectives"].shape[1]
+        larger = _empty_arrays(max(2 * n, 64), len(self.space), m)
         for name, array in self._arrays.items():
             larger[name][:n] = array
         self._arrays = larger
@@ -247,13 +272,13 @@ class TrialTable:
         self._keys[row] = key
 
 
-def _score(y: float) -> float:
-    return y if np.isfinite(y) else np.inf
+def _outcome(y: float | Sequence[float]) -> float | Sequence[float]:
+    return y if np.isfinite(y).all() else np.inf
 
 
-def _empty_arrays(n: int, d: int) -> dict[str, NDArray[Any]]:
+def _empty_arrays(n: int, d: int, m: int = 1) -> dict[str, NDArray[Any]]:
     return {
-        "y": np.full(n, np.nan),
+        "objectives": np.full((n, m), np.nan),
         "fidelity": np.zeros(n),
         "pruned": np.zeros(n, bool),
         "X": np.full((n, d), np.nan),
@@ -266,7 +291,7 @@ def _empty_arrays(n: int, d: int) -> dict[str, NDArray[Any]]:
 def from_observations(
     space: SearchSpace,
     values: Iterable[Mapping[str, Any]],
-    y: Iterable[float],
+    y: Iterable[float | Sequence[float]],
     seed: int = 0,
 ) -> History:
     """Returns the history of trials given by their values and scores.
@@ -274,7 +299,8 @@ def from_observations(
     Args:
         space: The search space.
         values: For each trial, its values by name.
-        y: For each trial, its score, to be minimised: NaN while pending, +inf if failed.
+        y: For each trial, its score, to be minimised: NaN while pending, +inf if failed. Or a list
+            of such numbers, its objectives.
         seed: The seed of the search.
 
     Example:
@@ -284,10 +310,11 @@ def from_observations(
         >>> history.ranking().tolist()
         [1, 0]
     """
-    table = TrialTable(space, seed)
-    for number, (trial, score) in enumerate(zip(values, y, strict=True)):
+    scores = list(y)
+    table = TrialTable(space, seed, max(map(np.size, scores), default=1))
+    for number, (trial, score) in enumerate(zip(values, scores, strict=True)):
         x = space.encode(trial)
         table.start(str(number), x, x)
-        if not np.isnan(score):
+        if not np.isnan(score).any():
             table.finish(str(number), x, score)
     return table.history()

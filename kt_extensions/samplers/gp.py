@@ -26,6 +26,7 @@ from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.samplers.observations import (
     normalized_scores,
     optional_dimensions,
+    scalarized,
     spread_rows,
 )
 from kt_extensions.samplers.settings import (
@@ -113,6 +114,7 @@ class GP:
         """Returns the next point to try; see `Sampler.suggest`."""
         if history.completed.sum() < self.n_startup or not len(history.space):
             return startup_point(history, rng)
+        history = scalarized(history, rng)
         hopeful = rng.random() < self.hopeful
         kernel = partial(Fit.draw, rng=rng) if hopeful else Fit.likeliest
         model = _Model(history, self.most_points, self.prior, kernel)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from kt_extensions import pareto
 from kt_extensions.history import History
 from kt_extensions.space.domains import Array
 
@@ -13,6 +16,19 @@ Rows = NDArray[np.int64]
 
 _CLIP = 0.75  # scores above this quantile are lowered to it
 _LEAST_FLOAT = float(np.finfo(float).tiny)
+
+
+def scalarized(history: History, rng: np.random.Generator) -> History:
+    """Returns a history whose scores weigh several objectives, the weights drawn.
+
+    That of a single objective stays as it is, and nothing is drawn. See `pareto.scalarization`.
+    """
+    scored = np.isfinite(history.y)
+    if history.objectives.shape[1] == 1 or not scored.any():
+        return history
+    y = np.array(history.y)
+    y[scored] = pareto.scalarization(history.objectives[scored], rng)
+    return replace(history, y=y)
 
 
 def optional_dimensions(history: History) -> Mask:

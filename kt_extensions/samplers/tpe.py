@@ -153,5 +153,5 @@ def _levels_by_best(levels: Rows, y: Array, size: int) -> Rows:
 
 def _part(history: History, rows: Mask) -> History:
     """Returns the history of some of the trials."""
-    names = ("X", "y", "fidelity", "pruned", "proposal")
+    names = ("X", "y", "objectives", "fidelity", "pruned", "proposal")
     return replace(history, **{name: getattr(history, name)[rows] for name in names})
