@@ -31,7 +31,7 @@ def at_one_fidelity(history: History) -> History:
     budget = full_budgets(history)
     level = _common_budget(history, budget)
     rows = np.flatnonzero(_standing(history, budget, level))
-    names = ("X", "y", "pruned", "proposal", "bracket", "rung", "parent")
+    names = ("X", "y", "objectives", "pruned", "proposal", "bracket", "rung", "parent")
     arrays = {name: getattr(history, name)[rows] for name in names}
     arrays["pruned"] = arrays["pruned"] | (np.isfinite(arrays["y"]) & (budget[rows] < level))
     number = int((history.parent[len(history) - history.number :] < 0).sum())

@@ -1,11 +1,17 @@
-"""The direction of an objective: what KerasTuner infers wrongly or not at all."""
+"""The objectives of a search: their directions, their values in a trial, the best trials."""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras_tuner as kt
+import numpy as np
+
+from kt_extensions import pareto
+from kt_extensions.space.domains import Array
 
 _MAXIMIZED = frozenset(
     {
@@ -80,3 +86,116 @@ def _direction(name: str) -> str:
         f"'val_loss'. Received: objective={name!r}. Pass "
         f"`keras_tuner.Objective({name!r}, direction='max')` or `direction='min'`."
     )
+
+
+class ParetoPoint(NamedTuple):
+    """A trial of the Pareto front, and its objectives by name."""
+
+    trial: Any
+    values: dict[str, float]
+
+
+def several(objective: Any) -> bool:
+    """Whether a search has a list of objectives; KerasTuner scores a trial by their sum then."""
+    return hasattr(objective, "objectives")
+
+
+def parts(objective: Any) -> list[Any]:
+    """Returns the objectives of a search one by one."""
+    return list(getattr(objective, "objectives", [objective]))
+
+
+def directions(objective: Any) -> dict[str, str]:
+    """Returns `"min"` or `"max"` for each objective, by name."""
+    return {part.name: part.direction for part in parts(objective)}
+
+
+def values_of(trial: Any, objective: Any) -> dict[str, float] | None:
+    """Returns the objectives of a completed trial by name, or `None` if it has not all of them.
+
+    Of several objectives those of the trial's best step, that is, the step of the least sum, which
+    KerasTuner's checkpoint is of: they belong to one and the same model.
+
+    Args:
+        trial: A trial, its record in the oracle.
+        objective: The `keras_tuner.Objective` of the search, that of a list included.
+    """
+    if trial.status != "COMPLETED":
+        return None
+    if several(objective):
+        return values_at(trial.metrics.get_config()["metrics"], trial.best_step, objective)
+    known = trial.score is not None and math.isfinite(trial.score)
+    return {objective.name: float(trial.score)} if known else None
+
+
+def values_at(
+    metrics: Mapping[str, Any], step: int | None, objective: Any
+) -> dict[str, float] | None:
+    """Returns the objectives at a step of a trial; `None` if they are not all there, and finite.
+
+    Args:
+        metrics: The metrics as KerasTuner saves them, the value of its `"metrics"`.
+        step: A step. Executions that reported the same step are averaged.
+        objective: The `keras_tuner.Objective` of a list.
+    """
+    found = {}
+    for part in parts(objective):
+        observations = metrics.get(part.name, {}).get("observations", [])
+        at_step = [o["value"] for o in observations if o["step"] == step]
+        found[part.name] = float(np.mean([float(v) for v in at_step[0]])) if at_step else math.nan
+    return found if np.isfinite(list(found.values())).all() else None
+
+
+def minimized(values: Mapping[str, float], objective: Any) -> list[float]:
+    """Returns objectives with the sign with which they are to be minimized.
+
+    Example:
+
+    >>> minimized({"accuracy": 0.9}, kt.Objective("accuracy", "max"))
+    [-0.9]
+    """
+    return [values[n] if d == "min" else -values[n] for n, d in directions(objective).items()]
+
+
+def pareto_front(trials: Iterable[Any], objective: Any) -> list[ParetoPoint]:
+    """Returns the completed trials that no other one dominates, sorted by the first objective.
+
+    A trial dominates another if it is no worse in any objective and better in one. Of a single
+    objective these are the best trial and those that are as good.
+    """
+    points, values = _scored(trials, objective)
+    front = np.flatnonzero(pareto.fronts(values) == 0)
+    order = front[np.argsort(values[front, 0], kind="stable")]
+    return [points[i] for i in order]
+
+
+def trials_since_better(front: Iterable[ParetoPoint], order: Sequence[str]) -> int:
+    """Returns how many trials have ended after the one that entered the Pareto front last.
+
+    It is still there, for what dominates it would have entered later. A trial that only repeats the
+    objectives of another has not entered.
+
+    Args:
+        front: The Pareto front.
+        order: The names of all trials that have ended, in that order.
+    """
+    place = {trial_id: i for i, trial_id in enumerate(order)}
+    entered: dict[tuple[float, ...], int] = {}
+    for trial, values in front:
+        key = tuple(values.values())
+        entered[key] = min(place[trial.trial_id], entered.get(key, len(place)))
+    return len(place) - 1 - max(entered.values(), default=len(place) - 1)
+
+
+def best_first(trials: Iterable[Any], objective: Any) -> list[Any]:
+    """Returns the completed trials, the best compromise (`pareto.compromises`) first."""
+    points, values = _scored(trials, objective)
+    return [points[i].trial for i in pareto.compromises(values)]
+
+
+def _scored(trials: Iterable[Any], objective: Any) -> tuple[list[ParetoPoint], Array]:
+    """Returns the trials that have all objectives, and these to be minimized, `(n, m)`."""
+    known = ((trial, values_of(trial, objective)) for trial in trials)
+    points = [ParetoPoint(trial, values) for trial, values in known if values is not None]
+    rows = [minimized(point.values, objective) for point in points]
+    return points, np.array(rows).reshape(len(points), len(parts(objective)))

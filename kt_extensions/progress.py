@@ -19,6 +19,8 @@ import rich.progress_bar
 import rich.table
 import rich.text
 
+from kt_extensions import objectives
+
 _FINISHED = ("COMPLETED", "FAILED")
 _STYLES = {"COMPLETED": "green", "FAILED": "red", "INVALID": "yellow"}
 _LONGEST_MESSAGE = 160  # Characters of an error.
@@ -128,7 +130,7 @@ class SearchProgress:
         """
         state = f"epoch {epoch + 1}"
         if logs and self._objective.has_value(logs):
-            state += f", {self._score(self._objective.get_value(logs))}"
+            state += f", {_told({name: logs[name] for name in self._names()})}"
         self._running = f"trial {trial.trial_id}  {state}  {_values(trial)}"
 
     @_harmless
@@ -161,6 +163,7 @@ class SearchProgress:
         self._numbers: dict[str, int] = {}
         self._finished = self._finished_before = self._failed = 0
         self._best: Any = None
+        self._front: list[Any] = []  # the trials of the Pareto front
         self._running = ""
 
     def _number(self, trial: Any) -> int:
@@ -170,12 +173,19 @@ class SearchProgress:
         self._finished += 1
         if trial.status == "FAILED":
             self._failed += 1
+        elif objectives.several(self._objective):
+            front = objectives.pareto_front([*self._front, trial], self._objective)
+            self._front = [point.trial for point in front]
+            self._best = next(iter(objectives.best_first(self._front, self._objective)), None)
         elif trial.score is not None and math.isfinite(trial.score) and self._is_best(trial):
             self._best = trial
 
     def _is_best(self, trial: Any) -> bool:
         best = self._best
         return best is None or bool(self._objective.better_than(trial.score, best.score))
+
+    def _names(self) -> list[str]:
+        return list(objectives.directions(self._objective))
 
     def _estimate(self, now: float) -> None:
         """Trials of earlier runs count as done, but not in the pace of this one."""
@@ -194,16 +204,19 @@ class SearchProgress:
 
     def _result(self, trial: Any) -> str:
         if trial.status == "COMPLETED":
-            return "" if trial.score is None else self._score(trial.score)
+            return "" if trial.score is None else self._score(trial)
         return _error_line(trial.message or "")
 
     def _best_so_far(self) -> str:
         if self._best is None:
             return ""
+        if self._front:
+            return f"{len(self._front)} on the Pareto front"
         return f"best {self._best.score:.5g} in trial {self._best.trial_id}"
 
-    def _score(self, value: float) -> str:
-        return f"{self._objective.name} {float(value):.5g}"
+    def _score(self, trial: Any) -> str:
+        values = objectives.values_of(trial, self._objective)
+        return _told(values or {self._objective.name: trial.score})
 
     def _summary(self, reason: str | None) -> rich.text.Text:
         why = f" ({reason})" if reason else ""
@@ -212,7 +225,10 @@ class SearchProgress:
         took = _duration(time.monotonic() - self._began)
         best = "no finite score"
         if self._best is not None:
-            best = f"best {self._score(self._best.score)} in trial {self._best.trial_id}"
+            best = f"best {self._score(self._best)} in trial {self._best.trial_id}"
+        if self._front:
+            count = f"{len(self._front)} on the Pareto front, see `tuner.pareto_front()`"
+            best = f"{count}; the best trials are compromises: {best}"
         return rich.text.Text(f"Search ended{why}: {counts}, {took}; {best}.")
 
     def _view(self) -> rich.table.Table:
@@ -224,10 +240,15 @@ class SearchProgress:
         if self._running:
             grid.add_row("running", rich.text.Text(self._running))
         if self._best is not None:
-            best = f"trial {self._best.trial_id}  {self._score(self._best.score)}"
-            best += f" ({self._objective.direction})  {_values(self._best)}"
+            best = f"trial {self._best.trial_id}  {self._score(self._best)}"
+            best += f" ({self._direction()})  {_values(self._best)}"
             grid.add_row("best", rich.text.Text(best, "green"))
         return grid
+
+    def _direction(self) -> str:
+        if self._front:
+            return f"a compromise, {len(self._front)} on the Pareto front"
+        return str(self._objective.direction)
 
     def _overview(self) -> rich.table.Table:
         now = time.monotonic()
@@ -263,6 +284,10 @@ def _error_line(message: str) -> str:
 def _values(trial: Any) -> str:
     values = trial.hyperparameters.values.items()
     return "  ".join(f"{name}={_format(value)}" for name, value in list(values))
+
+
+def _told(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {float(value):.5g}" for name, value in values.items())
 
 
 def _format(value: Any) -> str:

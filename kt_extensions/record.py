@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import copy
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from typing import Any
 import keras_tuner as kt
 import numpy as np
 
+from kt_extensions import pareto
 from kt_extensions.history import Run, TrialTable
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
@@ -34,16 +36,18 @@ class SearchRecord:
 
     The events are dictionaries with these keys besides `"event"`:
 
-    - `search`: `format`, `objective`, its `direction`, `seed`, and the `scheduler`, if there is
-      one. The first event.
+    - `search`: `format`, `objective`, its `direction`, `seed`; the `scheduler`, if there is one; of
+      several objectives their directions by name, `objectives`. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
-    - `known`: `values` and `y` of a trial of an earlier search; `y` is `None` if it failed.
+    - `known`: `values` and `y` of a trial of an earlier search, to be minimized: a number, or a
+      list of several objectives; `None` if the trial failed.
     - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), what
       was `enqueued` for it, and, if a scheduler began it, its `bracket` and `rung`; how far it
       trains, and from which trial on, is told by KerasTuner's `tuner/epochs` and `tuner/trial_id`
       among the values.
     - `end`: `trial`, `status`, `score`, `best_step`, `metrics`, `message`, `pruned`, `fidelity`,
-      and the `values`, which may have grown. The status `"INVALID"` means that it runs again.
+      and the `values`, which may have grown; of several objectives their values by name,
+      `objectives`. The status `"INVALID"` means that it runs again.
 
     Args:
         folder: The project folder.
@@ -54,6 +58,8 @@ class SearchRecord:
         self.space_config: list[dict[str, Any]] = []
         self.ranking: list[tuple[float, int, str]] = []
         """Completed trials, the best first: score to be minimized, place in the log, name."""
+        self.outcomes: dict[str, list[float]] = {}
+        """Of several objectives: those of the completed trials, to be minimized, by name."""
         self.unfinished: dict[str, dict[str, Any]] = {}
         """The values of the trials that have started and not ended, by the trial's name."""
         self.enqueued: Counter[str] = Counter()
@@ -63,6 +69,24 @@ class SearchRecord:
     def space(self) -> SearchSpace:
         """The search space as far as it is known."""
         return self.table.space
+
+    def best(self, number: int) -> list[str]:
+        """Returns completed trials, the best first; of several objectives, the best compromises."""
+        if not self.signs:
+            return [name for _, _, name in self.ranking[:number]]
+        names = [name for _, _, name in self.ranking if name in self.outcomes]
+        return [names[i] for i in pareto.compromises(self._objectives(names))[:number]]
+
+    def front(self) -> list[str]:
+        """Returns the completed trials that no other one dominates."""
+        if not self.signs:
+            best = itertools.takewhile(lambda item: item[0] == self.ranking[0][0], self.ranking)
+            return [name for _, _, name in best]
+        names = list(self.outcomes)
+        return [names[i] for i in np.flatnonzero(pareto.fronts(self._objectives(names)) == 0)]
+
+    def _objectives(self, names: list[str]) -> Array:
+        return np.array([self.outcomes[name] for name in names]).reshape(-1, len(self.signs))
 
     def write(self, *events: Event) -> None:
         """Logs events, then applies them."""
@@ -75,13 +99,13 @@ class SearchRecord:
         """Brings the table, the ranking and the rest up to an event."""
         match event["event"]:
             case "search":
-                self.sign = 1.0 if event["direction"] == "min" else -1.0
-                self.table = TrialTable(SearchSpace([]), event["seed"])
+                self.sign = _sign(event["direction"])
+                self.signs = {n: _sign(d) for n, d in event.get("objectives", {}).items()}
+                self.table = TrialTable(SearchSpace([]), event["seed"], len(self.signs) or 1)
             case "space":
                 self._grow(event["hyperparameters"])
             case "known":
-                y = math.inf if event["y"] is None else event["y"]
-                self.table.add_known(self._encode(event["values"]), y)
+                self._know(event)
             case "start":
                 self._start(event)
             case "end":
@@ -91,6 +115,11 @@ class SearchRecord:
         self.space_config += added
         everything = hyperparameters_from(self.space_config)
         self.table.widen(SearchSpace.from_hyperparameters(everything.space))
+
+    def _know(self, event: Event) -> None:
+        y = math.inf if event["y"] is None else event["y"]
+        if not self.signs or np.size(y) == len(self.signs) or y == math.inf:
+            self.table.add_known(self._encode(event["values"]), y)
 
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])
@@ -116,12 +145,23 @@ class SearchRecord:
         if event["status"] == "INVALID":
             return
         completed = event["status"] == "COMPLETED"
-        y = self.sign * event["score"] if completed else math.inf
+        y: float | list[float] = self.sign * event["score"] if completed else math.inf
+        if completed:
+            bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
+        if self.signs:
+            y = self._several(event)
         x = self._encode(event["values"])
         self.table.finish(event["trial"], x, y, event["fidelity"], event["pruned"])
         del self.unfinished[event["trial"]]
-        if completed:
-            bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
+
+    def _several(self, event: Event) -> float | list[float]:
+        """Keeps the objectives of a trial that has ended, and returns them, to be minimized."""
+        values = event["objectives"]
+        if values is None:
+            return math.inf
+        outcome = [sign * values[name] for name, sign in self.signs.items()]
+        self.outcomes[event["trial"]] = outcome
+        return outcome
 
     def _encode(self, values: Mapping[str, Any]) -> Array:
         """Returns the configuration. A value that its domain lacks counts as not given.
@@ -139,6 +179,10 @@ class SearchRecord:
         except (KeyError, ValueError):
             return False
         return True
+
+
+def _sign(direction: str) -> float:
+    return 1.0 if direction == "min" else -1.0
 
 
 def name_of(values: Mapping[str, Any]) -> str:

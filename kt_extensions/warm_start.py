@@ -8,9 +8,12 @@ import warnings
 from collections import Counter
 from typing import Any
 
-from kt_extensions import store
+from kt_extensions import objectives, store
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Value
+
+
+Outcome = float | list[float]
 
 
 class _LeftOut(Exception):
@@ -19,7 +22,7 @@ class _LeftOut(Exception):
 
 def known_trials(
     folder: str | os.PathLike[str], space: SearchSpace, objective: Any
-) -> list[tuple[dict[str, Value], float]]:
+) -> list[tuple[dict[str, Value], Outcome]]:
     """Reads the finished trials of a KerasTuner project, mapped into a search space.
 
     Values move to the nearest one that the space has. Trials that do not fit (a value out of its
@@ -31,7 +34,8 @@ def known_trials(
         objective: The `keras_tuner.Objective` of the search.
 
     Returns:
-        For each trial its values and its score, to be minimized; +inf if it failed.
+        For each trial its values and its score, or the list of several objectives, to be minimized;
+        +inf if it failed.
 
     Raises:
         FileNotFoundError: If there is no project in the folder.
@@ -55,7 +59,7 @@ def known_trials(
 
 def _mapped(
     state: dict[str, Any], space: SearchSpace, objective: Any
-) -> tuple[dict[str, Value], float]:
+) -> tuple[dict[str, Value], Outcome]:
     y = _score(state, objective)
     try:
         x = space.encode(state["hyperparameters"]["values"])
@@ -72,16 +76,19 @@ def _mapped(
     return given, y
 
 
-def _score(state: dict[str, Any], objective: Any) -> float:
-    """Returns the score to be minimized."""
+def _score(state: dict[str, Any], objective: Any) -> Outcome:
+    """Returns the score, or several objectives, to be minimized."""
     if state["status"] == "FAILED":
         return math.inf
     if state["status"] != "COMPLETED" or state["score"] is None:
         raise _LeftOut(f"status {state['status']}")
     metrics = state["metrics"]["metrics"]
-    names = [part.name for part in getattr(objective, "objectives", [])]
-    direction = metrics.get(objective.name, {}).get("direction")
-    if direction != objective.direction or not metrics.keys() >= set(names):
+    if objectives.several(objective):
+        values = objectives.values_at(metrics, state["best_step"], objective)
+        if values is None:
+            raise _LeftOut(f"not all of the objectives {[*objectives.directions(objective)]}")
+        return objectives.minimized(values, objective)
+    if metrics.get(objective.name, {}).get("direction") != objective.direction:
         raise _LeftOut(f"no objective {objective!s}")
     if not math.isfinite(state["score"]):
         return math.inf

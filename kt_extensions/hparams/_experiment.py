@@ -16,6 +16,7 @@ from typing import Any
 
 from tensorboard.plugins.hparams import api_pb2, metadata
 
+from kt_extensions import objectives
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._events import hparams_event, write_atomically, write_events
 
@@ -41,9 +42,10 @@ def hyperparameter_columns(hyperparameters: Any) -> list[Any]:
     ]
 
 
-def objective_column(objective: Any) -> Any:
-    title = f"{objective.name} ({objective.direction})"
-    return _metric(OBJECTIVE_TAG + objective.name, title)
+def objective_columns(objective: Any) -> list[Any]:
+    """The column of the score, after those of the single objectives if there are several."""
+    known = {**objectives.directions(objective), objective.name: objective.direction}
+    return [_metric(OBJECTIVE_TAG + n, f"{n} ({direction})") for n, direction in known.items()]
 
 
 def best_column(metric: str) -> Any:

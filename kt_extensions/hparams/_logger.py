@@ -92,7 +92,7 @@ class HParamsLogger:
         self._columns.add(
             experiment.hyperparameter_columns(oracle.get_space()),
             [
-                experiment.objective_column(self._objective),
+                *experiment.objective_columns(self._objective),
                 experiment.best_epoch_column(),
                 experiment.duration_column(),
             ],

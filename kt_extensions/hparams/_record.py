@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf import struct_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
+from kt_extensions import objectives
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
 
@@ -58,6 +59,9 @@ class Ending:
         completed = trial.status == "COMPLETED"
         best = _metrics_at_best(trial, objective) if completed else {}
         scalars = {experiment.BEST_TAG + name: value for name, value in best.items()}
+        if completed and objectives.several(objective):
+            values = objectives.values_of(trial, objective) or {}
+            scalars |= {experiment.OBJECTIVE_TAG + name: value for name, value in values.items()}
         if completed:
             scalars[experiment.BEST_EPOCH_TAG] = float(trial.best_step or 0)
         if seconds is not None:
@@ -98,7 +102,8 @@ def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:
 
 def _metrics_at_best(trial: Any, objective: Any) -> dict[str, float]:
     metrics = trial.metrics.metrics
-    return {name: _at_best(trial, name) for name in metrics if name != objective.name}
+    known = {*objectives.directions(objective), objective.name}
+    return {name: _at_best(trial, name) for name in metrics if name not in known}
 
 
 def _at_best(trial: Any, name: str) -> float:

@@ -14,7 +14,7 @@ import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import store
+from kt_extensions import objectives, store
 from kt_extensions.oracles import resuming
 from kt_extensions.oracles.processes import locked
 from kt_extensions.record import SearchRecord
@@ -40,10 +40,22 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         self._forget()
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Returns the best completed trials, the best first; fewer if fewer have completed."""
+        """Returns the best completed trials, the best first; fewer if fewer have completed.
+
+        Of several objectives, the best compromises: first the trials of the Pareto front, by their
+        distance to the point that has the best of each objective, all objectives scaled to their
+        range in the front; then, in the same way, the front of the remaining trials, and so on.
+        """
         if self._record is None and not self._has_log():
             return []
-        return [self.trials[trial_id] for _, _, trial_id in self.record.ranking[:num_trials]]
+        return [self.trials[trial_id] for trial_id in self.record.best(num_trials)]
+
+    def pareto_front(self) -> list[objectives.ParetoPoint]:
+        """Returns the trials that no other one dominates; see `kt_extensions.Tuner.pareto_front`."""
+        if self._record is None and not self._has_log():
+            return []
+        trials = [self.trials[trial_id] for trial_id in self.record.front()]
+        return objectives.pareto_front(trials, self.objective)
 
     # The search space.
 
@@ -194,7 +206,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         self._record_growth()
         if trial.status != TrialStatus.COMPLETED:
             trial.score = None
-        self.record.write(resuming.end_event(trial, trial.trial_id in self._pruned))
+        self.record.write(resuming.end_event(trial, self.objective, trial.trial_id in self._pruned))
         if trial.status == TrialStatus.INVALID:
             trial.metrics = type(trial.metrics)()
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras_tuner as kt
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import store
+from kt_extensions import objectives, store
 from kt_extensions.record import FORMAT, SearchRecord, hyperparameters_from
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
@@ -75,8 +75,10 @@ def growth(oracle: LoggedOracle, record: SearchRecord) -> list[Event]:
     return [{"event": "space", "hyperparameters": added}]
 
 
-def end_event(trial: Trial, pruned: bool = False) -> Event:
+def end_event(trial: Trial, objective: kt.Objective, pruned: bool = False) -> Event:
     """Returns the event that tells how a trial ended."""
+    several = objectives.several(objective)
+    outcome = {"objectives": objectives.values_of(trial, objective)} if several else {}
     metrics = trial.metrics.get_config()["metrics"]
     observations = [o for metric in metrics.values() for o in metric["observations"]]
     for observation in observations:
@@ -86,6 +88,7 @@ def end_event(trial: Trial, pruned: bool = False) -> Event:
         "trial": trial.trial_id,
         "status": trial.status,
         "score": trial.score,
+        **outcome,
         "best_step": trial.best_step,
         "metrics": metrics,
         "message": trial.message,
@@ -97,7 +100,7 @@ def end_event(trial: Trial, pruned: bool = False) -> Event:
 
 def _as_json(number: float) -> float | str:
     """JSON has no NaN and no infinity; `float` reads their names."""
-    return number if math.isfinite(number) else str(number)
+    return number if np.isfinite(number) else str(number)
 
 
 def _metrics(event: Event) -> dict[str, Any]:
@@ -130,6 +133,7 @@ def _begin(oracle: LoggedOracle, record: SearchRecord) -> None:
         "objective": str(oracle.objective),
         "direction": oracle.objective.direction,
         "seed": oracle.seed,
+        **_objectives(oracle),
     }
     if oracle.schedule is not None:
         header["scheduler"] = oracle.schedule
@@ -144,20 +148,27 @@ def _begin(oracle: LoggedOracle, record: SearchRecord) -> None:
     oracle.save_state()
 
 
+def _objectives(oracle: LoggedOracle) -> dict[str, Any]:
+    """Returns what the log tells of several objectives."""
+    if not objectives.several(oracle.objective):
+        return {}
+    return {"objectives": objectives.directions(oracle.objective)}
+
+
 def _known_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:
     for folder in oracle.warm_start:
         for values, y in known_trials(folder, record.space, oracle.objective):
-            yield {"event": "known", "values": values, "y": y if math.isfinite(y) else None}
+            yield {"event": "known", "values": values, "y": y if np.isfinite(y).all() else None}
 
 
 def _loaded_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:
     for trial_id in oracle.start_order:
         trial = oracle.trials[trial_id]
-        if trial.score is not None and not math.isfinite(trial.score):
+        if trial.score is not None and not np.isfinite(trial.score):
             trial.status, trial.score = TrialStatus.FAILED, None
         yield _start_event(trial_id, trial.hyperparameters.values)
         if trial.status != TrialStatus.RUNNING:
-            yield end_event(trial)
+            yield end_event(trial, oracle.objective)
 
 
 def _start_event(trial_id: str, values: Mapping[str, Any]) -> Event:
@@ -170,6 +181,7 @@ def _resume(oracle: LoggedOracle, record: SearchRecord, events: list[Event]) -> 
     declared = oracle.hyperparameters
     for event in _with_lost_starts(events):
         _check_space(record, event)
+        _add_objectives(oracle, event)
         _replay(oracle, record, event)
     _declare(oracle, declared)
     _recover(oracle, record)
@@ -232,6 +244,15 @@ def _advice_for(folder: Path) -> str:
         f"With `warm_start=[{str(folder)!r}]` a search in another folder learns from the trials "
         "of this one."
     )
+
+
+def _add_objectives(oracle: LoggedOracle, event: Event) -> None:
+    """Adds to an event what the log did not always tell of several objectives."""
+    if event["event"] == "search":
+        event.update(_objectives(oracle))
+    elif event["event"] == "end" and objectives.several(oracle.objective):
+        values = objectives.values_at(event["metrics"], event["best_step"], oracle.objective)
+        event.setdefault("objectives", values if event["status"] == "COMPLETED" else None)
 
 
 def _with_lost_starts(events: Iterable[Event]) -> Iterator[Event]:
@@ -316,7 +337,7 @@ def _recover_trial(oracle: LoggedOracle, record: SearchRecord, trial: Trial) -> 
         events.append(_start_event(trial.trial_id, trial.hyperparameters.values))
     if trial.status in _FINISHED:
         oracle.add_to_space(trial.hyperparameters)
-        events += [*growth(oracle, record), end_event(trial)]
+        events += [*growth(oracle, record), end_event(trial, oracle.objective)]
     if events:
         record.log.append(*events)
     for event in events:

@@ -36,8 +36,9 @@ class SamplerOracle(LoggedOracle):
 
     Args:
         objective: As in KerasTuner's oracles: the name of a metric (`"val_accuracy"`), a
-            `keras_tuner.Objective`, a list of these (their sum is minimized, those to maximize
-            subtracted), or `None` where `run_trial` returns a single float to minimize.
+            `keras_tuner.Objective`, a list of these, or `None` where `run_trial` returns a single
+            float to minimize. Of a list the search looks for the Pareto front; a trial's `score`
+            is, as in KerasTuner, their sum, those to maximize subtracted.
         max_trials: Number of trials after which the search ends, or `None` for no limit. Defaults
             to 10.
         seed: Integer, the seed of the search; 0 is one too. Defaults to a random one, which a

@@ -478,7 +478,15 @@ def test_several_objectives(tmp_path: Path) -> None:
     end(oracle, logger, trial, metrics)
     row = read(tmp_path / "logs")["digits/0000/execution0"]
     assert row["objective/multi_objective"] == [(0, -0.25)]
-    assert row["best/val_loss"] == [(0, 0.5)] and row["best/val_accuracy"] == [(0, 0.75)]
+    assert row["objective/val_loss"] == [(0, 0.5)]
+    assert row["objective/val_accuracy"] == [(0, 0.75)]
+    metrics = experiment(tmp_path / "logs").metric_infos
+    titles = {metric.name.tag: metric.display_name for metric in metrics}
+    assert [tag for tag in titles if tag.startswith("objective/")] == list(titles)[:3] == [
+        "objective/val_loss", "objective/val_accuracy", "objective/multi_objective",
+    ]  # fmt: skip
+    assert titles["objective/val_accuracy"] == "val_accuracy (max)"
+    assert not [tag for tag in titles if tag.startswith("best/")]
 
 
 def test_objective_left_out(tmp_path: Path) -> None:
