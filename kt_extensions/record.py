@@ -145,13 +145,12 @@ class SearchRecord:
         if event["status"] == "INVALID":
             return
         completed = event["status"] == "COMPLETED"
-        y: float | list[float] = self.sign * event["score"] if completed else math.inf
+        y = self.sign * event["score"] if completed else math.inf
         if completed:
             bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
-        if self.signs:
-            y = self._several(event)
+        outcome = self._several(event) if self.signs else y
         x = self._encode(event["values"])
-        self.table.finish(event["trial"], x, y, event["fidelity"], event["pruned"])
+        self.table.finish(event["trial"], x, outcome, event["fidelity"], event["pruned"])
         del self.unfinished[event["trial"]]
 
     def _several(self, event: Event) -> float | list[float]:

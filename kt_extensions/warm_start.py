@@ -12,7 +12,6 @@ from kt_extensions import objectives, store
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Value
 
-
 Outcome = float | list[float]
 
 

@@ -51,7 +51,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         return [self.trials[trial_id] for trial_id in self.record.best(num_trials)]
 
     def pareto_front(self) -> list[objectives.ParetoPoint]:
-        """Returns the trials that no other one dominates; see `kt_extensions.Tuner.pareto_front`."""
+        """Returns the trials that none dominates; see `kt_extensions.Tuner.pareto_front`."""
         if self._record is None and not self._has_log():
             return []
         trials = [self.trials[trial_id] for trial_id in self.record.front()]

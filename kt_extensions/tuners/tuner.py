@@ -13,25 +13,21 @@ from typing import Any
 import keras
 import keras_tuner as kt
 import numpy as np
-from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalValueError
 
-from kt_extensions import objectives, store
+from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles import SamplerOracle
-from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
 from kt_extensions.snapshot import Continuation, snapshot_file
+from kt_extensions.tuners.best import BestTrials
 from kt_extensions.tuners.grid import restore_grid
 
 
-_ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
-
-
-class Tuner(kt.Tuner):  # type: ignore[misc]
+class Tuner(BestTrials):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -143,60 +139,6 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
             planned = getattr(self.oracle, "planned_trials", self.oracle.max_trials)
             self._progress = SearchProgress(self.oracle, planned)
         self._search_with_progress(fit_args, fit_kwargs)
-
-    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Returns the best completed trials, the best first; fewer if fewer have completed.
-
-        Of several objectives, the best compromises, not those with the least sum: first the trials
-        of the Pareto front, by their distance to the point that has the best of each objective, all
-        objectives scaled to their range in the front; then, in the same way, the front of the
-        remaining trials, and so on. `pareto_front` returns the whole choice.
-        """
-        if objectives.several(self.oracle.objective) and not isinstance(self.oracle, LoggedOracle):
-            return objectives.best_first(self._completed(), self.oracle.objective)[:num_trials]
-        return self._completed(num_trials)
-
-    def _completed(self, number: int = _ALL) -> list[Trial]:
-        best = self.oracle.get_best_trials(number)
-        return [trial for trial in best if trial.status == TrialStatus.COMPLETED]
-
-    def pareto_front(self) -> list[ParetoPoint]:
-        """Returns the completed trials that no other one dominates, sorted by the first objective.
-
-        A trial dominates another if it is no worse in any objective and better in one. The
-        objectives of a trial are those of its best epoch, the one with the least sum: that of the
-        weights which `load_model` restores. Of a single objective the front is the best trial, and
-        those that are as good.
-
-        Returns:
-            For each trial of the front a tuple `(trial, values)`, `values` by the objective's name.
-
-        Example:
-
-        ```python
-        tuner = kte.TPE(build_model, objective=["val_loss", "latency"], max_trials=50)
-        tuner.search(x, y, validation_split=0.2)
-        for trial, values in tuner.pareto_front():
-            print(trial.trial_id, values["val_loss"], values["latency"])
-        ```
-        """
-        if isinstance(self.oracle, LoggedOracle):
-            return self.oracle.pareto_front()
-        return objectives.pareto_front(self._completed(), self.oracle.objective)
-
-    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """Returns the models of the best completed trials, with the weights of their best epoch.
-
-        Of several objectives, those of the best compromises: see `get_best_trials`.
-        """
-        return [self.load_model(trial) for trial in self.get_best_trials(num_models)]
-
-    def get_best_hyperparameters(self, num_trials: int = 1) -> list[kt.HyperParameters]:
-        """Returns the hyperparameters of the best completed trials, the best first.
-
-        Of several objectives, those of the best compromises: see `get_best_trials`.
-        """
-        return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
 
     # The hooks that KerasTuner calls.
 
@@ -355,16 +297,9 @@ class Tuner(kt.Tuner):  # type: ignore[misc]
     def _reason_to_stop(self) -> str | None:
         if self.max_time is not None and self._seconds() >= self.max_time:
             return f"max_time={self.max_time} s is over"
-        if self.patience is not None and self._trials_since_best() >= self.patience:
+        if self.patience is not None and self.trials_since_best() >= self.patience:
             return f"no better trial in the last {self.patience}"
         return None
-
-    def _trials_since_best(self) -> int:
-        order = self.oracle.end_order
-        if objectives.several(self.oracle.objective):
-            return objectives.trials_since_better(self.pareto_front(), order)
-        best = self.get_best_trials()
-        return len(order) - 1 - order.index(best[0].trial_id) if best else 0
 
     def _fit_takes_verbose(self) -> bool:
         """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""

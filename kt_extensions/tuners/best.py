@@ -1,0 +1,79 @@
+"""What a search has found: the best trials, their models, the Pareto front."""
+
+from __future__ import annotations
+
+import keras
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions import objectives
+from kt_extensions.objectives import ParetoPoint
+from kt_extensions.oracles.logged_oracle import LoggedOracle
+
+_ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
+
+
+class BestTrials(kt.Tuner):  # type: ignore[misc]
+    """A tuner that tells the best trials of any oracle, and the front of several objectives."""
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best completed trials, the best first; fewer if fewer have completed.
+
+        Of several objectives, the best compromises, not those with the least sum: first the trials
+        of the Pareto front, by their distance to the point that has the best of each objective, all
+        objectives scaled to their range in the front; then, in the same way, the front of the
+        remaining trials, and so on. `pareto_front` returns the whole choice.
+        """
+        if objectives.several(self.oracle.objective) and not isinstance(self.oracle, LoggedOracle):
+            return objectives.best_first(self._completed(), self.oracle.objective)[:num_trials]
+        return self._completed(num_trials)
+
+    def _completed(self, number: int = _ALL) -> list[Trial]:
+        best = self.oracle.get_best_trials(number)
+        return [trial for trial in best if trial.status == TrialStatus.COMPLETED]
+
+    def pareto_front(self) -> list[ParetoPoint]:
+        """Returns the completed trials that no other one dominates, sorted by the first objective.
+
+        A trial dominates another if it is no worse in any objective and better in one. The
+        objectives of a trial are those of its best epoch, the one with the least sum: that of the
+        weights which `load_model` restores. Of a single objective the front is the best trial, and
+        those that are as good.
+
+        Returns:
+            For each trial of the front a tuple `(trial, values)`, `values` by the objective's name.
+
+        Example:
+
+        ```python
+        tuner = kte.TPE(build_model, objective=["val_loss", "latency"], max_trials=50)
+        tuner.search(x, y, validation_split=0.2)
+        for trial, values in tuner.pareto_front():
+            print(trial.trial_id, values["val_loss"], values["latency"])
+        ```
+        """
+        if isinstance(self.oracle, LoggedOracle):
+            return self.oracle.pareto_front()
+        return objectives.pareto_front(self._completed(), self.oracle.objective)
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Returns the models of the best completed trials, with the weights of their best epoch.
+
+        Of several objectives, those of the best compromises: see `get_best_trials`.
+        """
+        return [self.load_model(trial) for trial in self.get_best_trials(num_models)]
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[kt.HyperParameters]:
+        """Returns the hyperparameters of the best completed trials, the best first.
+
+        Of several objectives, those of the best compromises: see `get_best_trials`.
+        """
+        return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
+
+    def trials_since_best(self) -> int:
+        """Returns how many trials have ended after the last one that was better than all before."""
+        order = self.oracle.end_order
+        if objectives.several(self.oracle.objective):
+            return objectives.trials_since_better(self.pareto_front(), order)
+        best = self.get_best_trials()
+        return len(order) - 1 - order.index(best[0].trial_id) if best else 0
