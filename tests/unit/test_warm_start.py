@@ -30,6 +30,7 @@ def project(folder: Path, *trials: dict[str, Any]) -> Path:
     for number, trial in enumerate(trials):
         score = trial.get("score")
         names = trial.get("metrics", {"loss": "min"})
+        observations = [{"value": [str(score)], "step": 0}]
         state = {
             "trial_id": str(number),
             "status": trial.get("status", "COMPLETED"),
@@ -37,7 +38,11 @@ def project(folder: Path, *trials: dict[str, Any]) -> Path:
             "best_step": 0,
             "message": None,
             "hyperparameters": {"space": [], "values": trial["values"]},
-            "metrics": {"metrics": {n: {"direction": d} for n, d in names.items()}},
+            "metrics": {
+                "metrics": {
+                    n: {"direction": d, "observations": observations} for n, d in names.items()
+                }
+            },
         }
         store.write_atomically(folder / f"trial_{number}" / "trial.json", json.dumps(state))
     return folder
@@ -117,10 +122,14 @@ def test_several_objectives(tmp_path: Path) -> None:
     folder = project(
         tmp_path,
         {"values": GOOD, "score": 3.0, "metrics": both},
+        {"values": GOOD, "score": 2.0, "metrics": {"loss": "min", "acc": "max"}},
         {"values": GOOD, "score": 1.0, "metrics": other},
+        {"values": GOOD, "score": math.inf, "metrics": both},
+        {"values": GOOD, "status": "FAILED", "metrics": both},
     )
-    with pytest.warns(UserWarning, match="left out 1 of 2"):
-        assert known_trials(folder, space(), multi) == [(GOOD, 3.0)]
+    with pytest.warns(UserWarning, match=r"left out 2 of 5 .* not all of .*'loss', 'acc'"):
+        known = known_trials(folder, space(), multi)
+    assert known == [(GOOD, [3.0, -3.0]), (GOOD, [2.0, -2.0]), (GOOD, math.inf)]
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
