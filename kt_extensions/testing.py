@@ -16,7 +16,7 @@ import pickle
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,18 @@ SCORES: dict[str, Callable[[Array, int], Array]] = {
 """Outcomes of trials from their configurations, `(n, d)`: arrays `(n,)`."""
 
 
+def _several(*scores: str) -> Callable[[Array, int], Array]:
+    return lambda x, n: np.stack([_smooth(1 - x, n), *(SCORES[s](x, n) for s in scores)], axis=1)
+
+
+SEVERAL: dict[str, Callable[[Array, int], Array]] = {
+    "two objectives": _several("smooth"),
+    "three objectives": _several("smooth", "ties"),
+    **{f"{scores} of two": _several(scores) for scores in SCORES if scores != "smooth"},
+}
+"""The same with several objectives: arrays `(n, m)`. A number that is not finite is for all."""
+
+
 def trial_table(
     space: SearchSpace, scores: str = "smooth", n: int = N_FINISHED, pruned: float = 0.0
 ) -> TrialTable:
@@ -134,7 +146,7 @@ def trial_table(
 
     Args:
         space: The search space.
-        scores: A name in `SCORES`.
+        scores: A name in `SCORES` or `SEVERAL`.
         n: Number of trials.
         pruned: Share of the scored trials that were pruned.
 
@@ -149,10 +161,11 @@ def trial_table(
         number = rng.randrange(space.configurations_limit)
         numbers += [number] if number not in numbers else []
     x = np.array([space.configuration(number) for number in numbers]).reshape(n, len(space))
-    table = TrialTable(space, seed=1)
-    for i, y in enumerate(SCORES[scores](x, n).tolist()):
+    outcomes = {**SCORES, **SEVERAL}[scores](x, n)
+    table = TrialTable(space, 1, int(np.prod(outcomes.shape[1:])))
+    for i, y in enumerate(outcomes.tolist()):
         table.start(str(i), x[i], np.nan_to_num(x[i], nan=0.5))
-        if not np.isnan(y):
+        if not np.isnan(y).any():
             table.finish(str(i), x[i], y, fidelity=1 + i % 7, pruned=rng.random() < pruned)
     return table
 
@@ -193,12 +206,13 @@ def _check_point(point: Array, d: int) -> None:
 def search(
     sampler: Sampler,
     space: SearchSpace,
-    loss: Callable[[dict[str, Value]], float],
+    loss: Callable[[dict[str, Value]], float | Sequence[float]],
     trials: int,
     seed: int = 0,
+    objectives: int = 1,
 ) -> History:
     """Returns the history of a search, one trial after the other; each proposal is checked."""
-    table = TrialTable(space, seed)
+    table = TrialTable(space, seed, objectives)
     for number in range(trials):
         point = ask(sampler, table, seed)
         x = space.snap(point[np.newaxis])[0]
@@ -264,7 +278,7 @@ _IMPURE = (
 
 
 def _arrays(history: History) -> list[Any]:
-    return [history.X, history.y, history.fidelity, history.pruned, history.proposal]
+    return [array for array in vars(history).values() if isinstance(array, np.ndarray)]
 
 
 class SamplerContract:
@@ -290,6 +304,14 @@ class SamplerContract:
     def test_proposes_points_of_the_space(self, sampler: Sampler, name: str, scores: str) -> None:
         """Whatever the space and the outcomes so far."""
         table = trial_table(SPACES[name], scores)
+        ask(sampler, table)
+        assert len(table.history().tried) == len(table)
+
+    @pytest.mark.parametrize("scores", SEVERAL)
+    @pytest.mark.parametrize("name", ["deep conditions", "one dimension", "mixed"])
+    def test_accepts_several_objectives(self, sampler: Sampler, name: str, scores: str) -> None:
+        """Whatever they are."""
+        table = trial_table(SPACES[name], scores, pruned=0.2)
         ask(sampler, table)
         assert len(table.history().tried) == len(table)
 

@@ -64,7 +64,10 @@ FINITE = {"finite": (finite, 8), "empty": (empty, 1)}
 
 
 class Tuner(kt.Tuner):
-    """Scores configurations by the sum of their numbers; some fail in one way or another."""
+    """Scores configurations by the sum of their numbers; some fail in one way or another.
+
+    If the search has two objectives, the second is the sum to another end, and rounded.
+    """
 
     def __init__(self, declare: Declare, failing: bool, **kwargs: Any) -> None:
         self.failing = failing
@@ -73,7 +76,15 @@ class Tuner(kt.Tuner):
         declare(hp)
         self.oracle.update_space(hp)
 
-    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        score = self.score(trial)
+        if self.oracle.objective.name != "multi_objective":
+            return score
+        half = trial.hyperparameters.values.get("rate", 0.5)
+        values = {"a": score, "b": float(round(10 * half))}
+        return {**values, "multi_objective": self.oracle.objective.get_value(values)}
+
+    def score(self, trial: Trial) -> float:
         numbers = [v for v in trial.hyperparameters.values.values() if not isinstance(v, str)]
         bad = [math.nan, math.inf, -math.inf, None]
         number = int(trial.trial_id)
@@ -103,9 +114,14 @@ def search(
     sampler: samplers.Sampler,
     max_trials: int,
     failing: bool = False,
+    objective: Any = None,
 ) -> kt.Oracle:
     oracle = SamplerOracle(
-        max_trials=max_trials, seed=2, sampler=sampler, max_consecutive_failed_trials=None
+        objective,
+        max_trials=max_trials,
+        seed=2,
+        sampler=sampler,
+        max_consecutive_failed_trials=None,
     )
     tuner = Tuner(declare, failing, oracle=oracle, directory=folder, project_name="project")
     tuner.search(verbose=0)
@@ -156,6 +172,23 @@ def test_resuming(tmp_path: Path, sampler: samplers.Sampler, name: str) -> None:
     for limit in range(1, 21):
         parts = outcome(search(tmp_path / "parts", SPACES[name], sampler, limit, failing=True))
         assert parts == whole[:limit]
+
+
+def test_resuming_with_two_objectives(tmp_path: Path, sampler: samplers.Sampler) -> None:
+    """The same, and the front is the same too."""
+    two = [kt.Objective("a", "max"), kt.Objective("b", "min")]
+
+    def searched(name: str, limit: int) -> kt.Oracle:
+        return search(tmp_path / name, mixed, sampler, limit, failing=True, objective=two)
+
+    uncut = searched("whole", 22)
+    whole = outcome(uncut)
+    for limit in range(8, 23):
+        parts = searched("parts", limit)
+        assert outcome(parts) == whole[:limit]
+    front = [(trial.trial_id, values) for trial, values in parts.pareto_front()]
+    assert front == [(trial.trial_id, values) for trial, values in uncut.pareto_front()]
+    assert sorted(front, key=lambda point: -point[1]["a"]) == front
 
 
 def test_trials_in_parallel(tmp_path: Path, sampler: samplers.Sampler) -> None:
