@@ -123,26 +123,27 @@ def values_of(trial: Any, objective: Any) -> dict[str, float] | None:
     if trial.status != "COMPLETED":
         return None
     if several(objective):
-        return values_at(trial.metrics.get_config()["metrics"], trial.best_step, objective)
+        metrics = trial.metrics.get_config()["metrics"]
+        return values_at(metrics, trial.best_step, directions(objective))
     known = trial.score is not None and math.isfinite(trial.score)
     return {objective.name: float(trial.score)} if known else None
 
 
 def values_at(
-    metrics: Mapping[str, Any], step: int | None, objective: Any
+    metrics: Mapping[str, Any], step: int | None, names: Iterable[str]
 ) -> dict[str, float] | None:
     """Returns the objectives at a step of a trial; `None` if they are not all there, and finite.
 
     Args:
         metrics: The metrics as KerasTuner saves them, the value of its `"metrics"`.
         step: A step. Executions that reported the same step are averaged.
-        objective: The `keras_tuner.Objective` of a list.
+        names: The objectives.
     """
     found = {}
-    for part in parts(objective):
-        observations = metrics.get(part.name, {}).get("observations", [])
+    for name in names:
+        observations = metrics.get(name, {}).get("observations", [])
         at_step = [o["value"] for o in observations if o["step"] == step]
-        found[part.name] = float(np.mean([float(v) for v in at_step[0]])) if at_step else math.nan
+        found[name] = float(np.mean([float(v) for v in at_step[0]])) if at_step else math.nan
     return found if np.isfinite(list(found.values())).all() else None
 
 

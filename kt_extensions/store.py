@@ -187,6 +187,18 @@ def read_trial(file: Path) -> dict[str, Any] | None:
     return dict(state)
 
 
+def search_of(folder: str | os.PathLike[str]) -> Event | None:
+    """Returns the first event of a search's log, `None` if there is none that can be read.
+
+    The log is left as it is, also if a search is writing to it.
+    """
+    try:
+        with open(Path(folder) / LOG_NAME, "rb") as file:
+            return _parse(file.readline().rstrip(b"\n"))
+    except FileNotFoundError:
+        return None
+
+
 def _check_trial(state: Any) -> None:
     """Raises `KeyError` or `TypeError` if something is missing that KerasTuner writes."""
     for key in ("trial_id", "status", "score", "best_step", "message"):

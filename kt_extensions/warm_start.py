@@ -83,9 +83,10 @@ def _score(state: dict[str, Any], objective: Any) -> Outcome:
         raise _LeftOut(f"status {state['status']}")
     metrics = state["metrics"]["metrics"]
     if objectives.several(objective):
-        values = objectives.values_at(metrics, state["best_step"], objective)
+        names = [*objectives.directions(objective)]
+        values = objectives.values_at(metrics, state["best_step"], names)
         if values is None:
-            raise _LeftOut(f"not all of the objectives {[*objectives.directions(objective)]}")
+            raise _LeftOut(f"not all of the objectives {names}")
         return objectives.minimized(values, objective)
     if metrics.get(objective.name, {}).get("direction") != objective.direction:
         raise _LeftOut(f"no objective {objective!s}")

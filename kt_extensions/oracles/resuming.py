@@ -251,7 +251,8 @@ def _add_objectives(oracle: LoggedOracle, event: Event) -> None:
     if event["event"] == "search":
         event.update(_objectives(oracle))
     elif event["event"] == "end" and objectives.several(oracle.objective):
-        values = objectives.values_at(event["metrics"], event["best_step"], oracle.objective)
+        names = objectives.directions(oracle.objective)
+        values = objectives.values_at(event["metrics"], event["best_step"], names)
         event.setdefault("objectives", values if event["status"] == "COMPLETED" else None)
 
 

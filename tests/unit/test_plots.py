@@ -12,7 +12,8 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.plots import plot_history
+from kt_extensions import store
+from kt_extensions.plots import plot_history, plot_pareto_front
 
 pytest.importorskip("matplotlib")
 
@@ -185,3 +186,79 @@ def test_wrong_source_is_explained(tmp_path: Path) -> None:
         plot_history(tmp_path)
     with pytest.raises(TypeError, match="Received: source=3"):
         plot_history(3)  # type: ignore[arg-type]
+
+
+# The Pareto front.
+
+TWO = {"loss": "min", "size": "max"}
+
+
+def several(outcomes: list[tuple[float, ...] | None], directions: dict[str, str] = TWO) -> Any:
+    parts = [kt.Objective(name, direction) for name, direction in directions.items()]
+    made = tuner([FAILED] * len(outcomes))
+    made.oracle.objective = kt.Oracle(objective=parts).objective
+    for number, outcome in enumerate(outcomes):
+        name = f"{number:02d}"
+        trial = kt.engine.trial.Trial(kt.HyperParameters(), name, "FAILED")
+        if outcome is not None:
+            trial.status, trial.best_step, trial.score = "COMPLETED", 0, sum(outcome)
+            for metric, value in zip(directions, outcome, strict=True):
+                trial.metrics.update(metric, value)
+        made.oracle.trials[name] = trial
+    return made
+
+
+OUTCOMES = [(3.0, 5.0), (1.0, 2.0), None, (2.0, 1.0), (2.0, 4.5), (9.0, 5.0)]
+
+
+def test_the_front_of_two_objectives() -> None:
+    (axes,) = plot_pareto_front(several(OUTCOMES)).axes
+    assert points(axes, "trial") == [(2, 1), (9, 5)]
+    assert points(axes, "Pareto front") == [(1, 2), (2, 4.5), (3, 5)]
+    assert annotation(axes) == "trial 04, the best compromise"
+    assert axes.get_xlabel() == "loss (lower is better)"
+    assert axes.get_ylabel() == "size (higher is better)"
+    (line,) = axes.lines
+    assert line.get_drawstyle() == "steps-post"
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
+
+
+def test_two_of_three_objectives() -> None:
+    three = {"size": "max", "loss": "min", "seconds": "min"}
+    outcomes = [(1.0, 1.0, 500.0), (1.0, 2.0, 1.0), (0.5, 3.0, 600.0)]
+    made = several(outcomes, three)
+    (axes,) = plot_pareto_front(made, objectives=("size", "seconds")).axes
+    assert points(axes, "Pareto front") == [(1, 500), (1, 1)]
+    assert (axes.get_yscale(), len(axes.lines)) == ("log", 0)
+    for wrong in (None, ("size", "score"), ("size",)):
+        with pytest.raises(ValueError, match=r"two of .*'size', 'loss', 'seconds'"):
+            plot_pareto_front(made, objectives=wrong)
+
+
+def test_the_first_objective_may_be_maximized() -> None:
+    (axes,) = plot_pareto_front(several([(1.0, 2.0), (2.0, 1.0)], {"a": "max", "b": "min"})).axes
+    assert points(axes, "Pareto front") == [(2, 1)]
+    assert axes.lines[0].get_drawstyle() == "steps-pre"
+
+
+def test_the_front_of_a_folder(tmp_path: Path) -> None:
+    for trial in several(OUTCOMES).oracle.trials.values():
+        (tmp_path / f"trial_{trial.trial_id}").mkdir()
+        trial.save(str(tmp_path / f"trial_{trial.trial_id}" / "trial.json"))
+    with pytest.raises(ValueError, match="which does not tell them"):
+        plot_pareto_front(tmp_path)
+    log = store.TrialLog(tmp_path)
+    log.create({"event": "search", "objectives": TWO})
+    with open(log.path, "ab") as file:
+        file.write(b'{"event":"sta')  # a search is writing
+    before = log.path.read_bytes()
+    (axes,) = plot_pareto_front(tmp_path).axes
+    assert points(axes, "Pareto front") == [(1, 2), (2, 4.5), (3, 5)]
+    assert log.path.read_bytes() == before
+
+
+def test_no_front_without_completed_trials_or_several_objectives() -> None:
+    (axes,) = plot_pareto_front(several([None])).axes
+    assert annotation(axes) == "no completed trial"
+    with pytest.raises(ValueError, match="`plot_history`"):
+        plot_pareto_front(tuner([1.0]))

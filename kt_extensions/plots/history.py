@@ -1,27 +1,30 @@
-"""Figures of a search, drawn with matplotlib (extra `plots`)."""
+"""The scores of a search in the order of its trials."""
 
 from __future__ import annotations
 
 import dataclasses
-import glob
-import json
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from kt_extensions.plots.drawing import (
+    BEST,
+    FAILED,
+    TEXT,
+    TRIAL,
+    dots,
+    finish,
+    new_axes,
+    spans_magnitudes,
+)
+from kt_extensions.plots.source import oracle_of, read_states
 
 if TYPE_CHECKING:
     import keras_tuner
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, distinct for every kind of colour vision and in grey print:
-# https://jfly.uni-koeln.de/color/
-_TRIAL, _INCUMBENT, _FAILED = "#56B4E9", "#0072B2", "#D55E00"
-_TEXT, _LINE, _GRID = "#333333", "#999999", "#E5E5E5"
-_LOG_RATIO = 100.0
 
 
 def plot_history(
@@ -52,7 +55,7 @@ def plot_history(
         >>> figure = plot_history("results/digits")  # doctest: +SKIP
         >>> figure.savefig("history.png")  # doctest: +SKIP
     """
-    axes = _new_axes() if ax is None else ax
+    axes = new_axes() if ax is None else ax
     history = _history(source)
     scored = [(trial.number, trial.score) for trial in history.trials if trial.score is not None]
     if scored:
@@ -88,12 +91,7 @@ class _History:
 def _history(source: Any) -> _History:
     if isinstance(source, (str, os.PathLike)):
         return _read_project(os.fspath(source))
-    if not hasattr(source, "oracle"):
-        raise TypeError(
-            "Expected source to be a tuner or the path of a project folder. "
-            f"Received: source={source!r} of type {type(source).__name__}."
-        )
-    objective = source.oracle.objective
+    objective = oracle_of(source).objective
     records = enumerate(source.oracle.trials.values())
     trials = [_trial(i, t.trial_id, t.status, t.score) for i, t in records]
     return _History(source.project_name, objective.name, objective.direction, trials)
@@ -106,33 +104,11 @@ def _trial(number: int, trial_id: str, status: str, score: float | None) -> _Tri
 
 
 def _read_project(folder: str) -> _History:
-    paths = glob.glob(os.path.join(glob.escape(folder), "trial_*", "trial.json"))
-    states = [state for state in map(_read_trial, sorted(paths)) if state]
-    if not states:
-        raise FileNotFoundError(
-            "Expected a project folder with files trial_*/trial.json, which KerasTuner writes to "
-            f"directory/project_name. Received: {folder!r}."
-        )
-    states.sort(key=lambda state: _natural(state["trial_id"]))
+    states = read_states(folder)
     objective, direction = _objective(states)
     records = enumerate(states)
     trials = [_trial(i, s["trial_id"], s["status"], s["score"]) for i, s in records]
     return _History(os.path.basename(os.path.abspath(folder)), objective, direction, trials)
-
-
-def _read_trial(path: str) -> dict[str, Any] | None:
-    try:
-        with open(path, encoding="utf-8") as file:
-            state: dict[str, Any] = json.load(file)
-        return {key: state[key] for key in ("trial_id", "status", "score", "metrics")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        warnings.warn(f"Skipped the damaged trial file {path}: {error!r}.", stacklevel=2)
-        return None
-
-
-def _natural(trial_id: str) -> list[tuple[int, str]]:
-    """Orders 9 before 10, as the ids get longer when a search is extended."""
-    return [(int(part or -1), text) for text, part in re.findall(r"(\D*)(\d*)", str(trial_id))]
 
 
 def _objective(states: Iterable[dict[str, Any]]) -> tuple[str, str]:
@@ -180,32 +156,16 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(values))
 
 
-def _new_axes() -> Axes:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Figures need matplotlib, which is not installed. "
-            'Install it with: pip install "kt-extensions[plots]"'
-        ) from error
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: Axes = figure.add_subplot()
-    return axes
-
-
 def _draw_scores(axes: Axes, history: _History, scored: list[tuple[int, float]]) -> None:
     numbers, scores = zip(*scored, strict=True)
-    if min(scores) > 0 and max(scores) > _LOG_RATIO * min(scores):
+    if spans_magnitudes(scores):
         axes.set_yscale("log")
-    size = min(36.0, max(14.0, 2400 / len(history.trials)))
-    dot: dict[str, Any] = {"s": size, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
-    axes.scatter(numbers, scores, color=_TRIAL, label="trial", **dot)
+    dot = dots(len(history.trials))
+    axes.scatter(numbers, scores, color=TRIAL, label="trial", **dot)
     steps = _incumbents(history, scored)
-    axes.scatter(*zip(*steps, strict=True), color=_INCUMBENT, **dot)
+    axes.scatter(*zip(*steps, strict=True), color=BEST, **dot)
     line = [*steps, (len(history.trials) - 1, steps[-1][1])]
-    axes.step(*zip(*line, strict=True), where="post", color=_INCUMBENT, lw=1.8, label="best so far")
+    axes.step(*zip(*line, strict=True), where="post", color=BEST, lw=1.8, label="best so far")
     axes.margins(y=0.14)
     _annotate_best(axes, history, *steps[-1])
 
@@ -221,7 +181,7 @@ def _incumbents(history: _History, scored: list[tuple[int, float]]) -> list[tupl
 def _annotate_best(axes: Axes, history: _History, number: int, score: float) -> None:
     upwards = history.direction == "max"
     on_the_right = number > 0.6 * len(history.trials)
-    axes.scatter([number], [score], s=80, color=_INCUMBENT, edgecolors="white", zorder=4)
+    axes.scatter([number], [score], s=80, color=BEST, edgecolors="white", zorder=4)
     axes.annotate(
         f"{score:.5g} in trial {history.trials[number].trial_id}",
         (number, score),
@@ -229,7 +189,7 @@ def _annotate_best(axes: Axes, history: _History, number: int, score: float) -> 
         textcoords="offset points",
         ha="right" if on_the_right else "left",
         va="bottom" if upwards else "top",
-        color=_INCUMBENT,
+        color=BEST,
         fontweight="bold",
     )
 
@@ -245,7 +205,7 @@ def _draw_failed(axes: Axes, history: _History) -> None:
         transform=axes.get_xaxis_transform(),
         marker="x",
         s=40,
-        color=_FAILED,
+        color=FAILED,
         clip_on=False,
         zorder=3,
         label="failed",
@@ -256,25 +216,10 @@ def _label(axes: Axes, history: _History) -> None:
     from matplotlib.ticker import MaxNLocator
 
     better = "higher" if history.direction == "max" else "lower"
-    axes.set_xlabel("trial", color=_TEXT)
-    axes.set_ylabel(f"{history.objective} ({better} is better)", color=_TEXT)
-    axes.set_title(history.title, loc="left", color=_TEXT, fontweight="bold", pad=10)
+    axes.set_xlabel("trial", color=TEXT)
+    axes.set_ylabel(f"{history.objective} ({better} is better)", color=TEXT)
     count = len(history.trials)
     space = max(0.6, 0.015 * count)
     axes.set_xlim(-space, count - 1 + space)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    axes.grid(axis="y", color=_GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_LINE)
-    axes.tick_params(which="both", color=_LINE, labelcolor=_TEXT)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="lower right",
-            bbox_to_anchor=(1.01, 1),
-            ncols=3,
-            frameon=False,
-            labelcolor=_TEXT,
-            handletextpad=0.4,
-            columnspacing=1.4,
-        )
+    finish(axes, history.title, grid="y")

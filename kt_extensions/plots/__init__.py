@@ -1,0 +1,6 @@
+"""Figures of a search, drawn with matplotlib (extra `plots`)."""
+
+from kt_extensions.plots.history import plot_history
+from kt_extensions.plots.pareto_front import plot_pareto_front
+
+__all__ = ["plot_history", "plot_pareto_front"]

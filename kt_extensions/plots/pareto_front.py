@@ -1,0 +1,151 @@
+"""The Pareto front of a search with several objectives."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kt_extensions import objectives as objectives_of
+from kt_extensions import pareto, store
+from kt_extensions.plots.drawing import BEST, TEXT, TRIAL, dots, finish, new_axes, spans_magnitudes
+from kt_extensions.plots.source import oracle_of, read_states
+
+if TYPE_CHECKING:
+    import keras_tuner
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_pareto_front(
+    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str],
+    *,
+    objectives: tuple[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draws two objectives of the completed trials, and which trials no other one dominates.
+
+    The line bounds what has been reached. The best compromise, the first of the tuner's
+    `get_best_trials`, bears its name. An axis is logarithmic when all its values are positive and
+    the largest is over 100 times the smallest.
+
+    Args:
+        source: A tuner, or the project folder (`directory/project_name`) of a search with the
+            oracles of this package.
+        objectives: The names of the two to draw, if there are more. The front is always that of
+            all objectives, so it bears no line then.
+        ax: Where to draw. By default a new figure of 7 by 4 inches, which is not registered with
+            pyplot and needs no display.
+
+    Returns:
+        The figure; save it with `figure.savefig("front.png", dpi=200)`.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        FileNotFoundError: If the folder holds no trials.
+        ValueError: If it is not known which two objectives to draw.
+
+    Example:
+        >>> figure = plot_pareto_front("results/digits")  # doctest: +SKIP
+        >>> figure.savefig("front.png")  # doctest: +SKIP
+    """
+    axes = new_axes() if ax is None else ax
+    search = _search(source)
+    names = _two(objectives, search)
+    if len(search.trials):
+        _draw(axes, search, names)
+    else:
+        axes.text(0.5, 0.5, "no completed trial", transform=axes.transAxes, ha="center")
+    axes.set_xlabel(_label(names[0], search), color=TEXT)
+    axes.set_ylabel(_label(names[1], search), color=TEXT)
+    finish(axes, search.title, grid="both")
+    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
+    return figure
+
+
+class _Search(NamedTuple):
+    title: str
+    directions: dict[str, str]
+    trials: dict[str, dict[str, float]]  # the objectives of the completed ones, by their names
+
+
+def _search(source: Any) -> _Search:
+    if isinstance(source, (str, os.PathLike)):
+        return _read_project(os.fspath(source))
+    oracle = oracle_of(source)
+    known = ((t, objectives_of.values_of(t, oracle.objective)) for t in oracle.trials.values())
+    trials = {trial.trial_id: values for trial, values in known if values is not None}
+    return _Search(source.project_name, objectives_of.directions(oracle.objective), trials)
+
+
+def _read_project(folder: str) -> _Search:
+    states = read_states(folder)
+    directions = (store.search_of(folder) or {}).get("objectives")
+    if directions is None:
+        raise ValueError(
+            "Expected the folder of a search with several objectives, made by an oracle of "
+            f"kt_extensions. Received: {folder!r}, which does not tell them. Give the tuner."
+        )
+    trials = {}
+    for state in states:
+        metrics = state["metrics"]["metrics"] if state["status"] == "COMPLETED" else {}
+        values = objectives_of.values_at(metrics, state["best_step"], directions)
+        if values is not None:
+            trials[state["trial_id"]] = values
+    return _Search(os.path.basename(os.path.abspath(folder)), directions, trials)
+
+
+def _label(name: str, search: _Search) -> str:
+    better = "higher" if search.directions[name] == "max" else "lower"
+    return f"{name} ({better} is better)"
+
+
+def _two(asked: tuple[str, str] | None, search: _Search) -> tuple[str, ...]:
+    names = tuple(asked or search.directions)
+    if len(names) != 2 or not search.directions.keys() >= set(names):
+        raise ValueError(
+            f"Expected two of the search's objectives, {[*search.directions]}. Received: "
+            f"objectives={asked!r}. A search with one is drawn by `plot_history`."
+        )
+    return names
+
+
+def _draw(axes: Axes, search: _Search, names: tuple[str, ...]) -> None:
+    signs = [1.0 if d == "min" else -1.0 for d in search.directions.values()]
+    values = np.array([[*trial.values()] for trial in search.trials.values()])
+    on_front = pareto.fronts(values * signs) == 0
+    best = int(pareto.compromises(values * signs)[0])
+    x, y = values[:, [[*search.directions].index(name) for name in names]].T
+    if spans_magnitudes(x.tolist()):
+        axes.set_xscale("log")
+    if spans_magnitudes(y.tolist()):
+        axes.set_yscale("log")
+    dot = dots(len(values))
+    axes.scatter(x[~on_front], y[~on_front], color=TRIAL, label="trial", **dot)
+    order = np.flatnonzero(on_front)[np.argsort(x[on_front], kind="stable")]
+    larger = {**dot, "s": 1.8 * dot["s"]}
+    axes.scatter(x[order], y[order], color=BEST, marker="D", label="Pareto front", **larger)
+    if len(search.directions) == 2:
+        minimized = search.directions[names[0]] == "min"
+        line: Any = {"where": "post" if minimized else "pre", "color": BEST, "lw": 1.4, "zorder": 2}
+        axes.step(x[order], y[order], **line)
+    axes.margins(0.08)
+    _name_best(axes, x, y, best, [*search.trials][best])
+
+
+def _name_best(axes: Axes, x: Any, y: Any, best: int, name: str) -> None:
+    """Writes towards the middle of the figure, away from the edge that is nearer."""
+    axes.scatter(x[best], y[best], s=110, color=BEST, marker="D", edgecolors="white", zorder=4)
+    at = axes.transAxes.inverted().transform(axes.transData.transform((x[best], y[best])))
+    on_the_right, high = at[0] > 0.6, at[1] > 0.5
+    axes.annotate(
+        f"trial {name}, the best compromise",
+        (x[best], y[best]),
+        xytext=(-9 if on_the_right else 9, -9 if high else 9),
+        textcoords="offset points",
+        ha="right" if on_the_right else "left",
+        va="top" if high else "bottom",
+        color=BEST,
+        fontweight="bold",
+    )
