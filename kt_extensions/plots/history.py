@@ -34,6 +34,8 @@ def plot_history(
 ) -> Figure:
     """Draws the trials' scores in the order they were started, and the best score so far.
 
+    The score of several objectives is their sum: see `plot_pareto_front`.
+
     Trials are counted from 0, like KerasTuner's ids. Failed ones are marked on the edge where bad
     scores lie. The axis is logarithmic when all scores are positive and the largest is over 100
     times the smallest.

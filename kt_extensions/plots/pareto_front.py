@@ -136,16 +136,20 @@ def _draw(axes: Axes, search: _Search, names: tuple[str, ...]) -> None:
 
 def _name_best(axes: Axes, x: Any, y: Any, best: int, name: str) -> None:
     """Writes towards the middle of the figure, away from the edge that is nearer."""
+    from matplotlib.patheffects import withStroke
+
     axes.scatter(x[best], y[best], s=110, color=BEST, marker="D", edgecolors="white", zorder=4)
     at = axes.transAxes.inverted().transform(axes.transData.transform((x[best], y[best])))
     on_the_right, high = at[0] > 0.6, at[1] > 0.5
     axes.annotate(
         f"trial {name}, the best compromise",
         (x[best], y[best]),
-        xytext=(-9 if on_the_right else 9, -9 if high else 9),
+        xytext=(-9 if on_the_right else 9, -12 if high else 12),
         textcoords="offset points",
         ha="right" if on_the_right else "left",
         va="top" if high else "bottom",
         color=BEST,
         fontweight="bold",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+        zorder=5,
     )

@@ -46,10 +46,11 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
         Example:
 
         ```python
-        tuner = kte.TPE(build_model, objective=["val_loss", "latency"], max_trials=50)
+        two = ["val_loss", keras_tuner.Objective("val_recall", "max")]
+        tuner = kte.TPE(build_model, objective=two, max_trials=50)
         tuner.search(x, y, validation_split=0.2)
         for trial, values in tuner.pareto_front():
-            print(trial.trial_id, values["val_loss"], values["latency"])
+            print(trial.trial_id, values["val_loss"], values["val_recall"])
         ```
         """
         if isinstance(self.oracle, LoggedOracle):
