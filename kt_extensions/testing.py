@@ -132,9 +132,8 @@ def _several(*scores: str) -> Callable[[Array, int], Array]:
 
 
 SEVERAL: dict[str, Callable[[Array, int], Array]] = {
-    "two objectives": _several("smooth"),
     "three objectives": _several("smooth", "ties"),
-    **{f"{scores} of two": _several(scores) for scores in SCORES if scores != "smooth"},
+    **{f"{scores}, two objectives": _several(scores) for scores in SCORES},
 }
 """The same with several objectives: arrays `(n, m)`. A number that is not finite is for all."""
 
