@@ -18,6 +18,7 @@ from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
+from kt_extensions.objectives import directions
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
@@ -319,8 +320,9 @@ def _check_reported(objective: kt.Objective, results: Any) -> None:
     logs = results.history if isinstance(results, keras.callbacks.History) else None
     if not logs or objective.has_value(logs):
         return
+    names = ", ".join(map(repr, directions(objective)))
     raise FatalValueError(
-        f"Expected training to report the objective {objective.name!r}. It reported {list(logs)}. "
+        f"Expected training to report the objective {names}. It reported {list(logs)}. "
         "Name one of these, add the metric to `model.compile`, or, if its name begins with `val_`, "
         "pass `validation_data` or `validation_split` to `search`."
     )
