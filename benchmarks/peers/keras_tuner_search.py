@@ -24,7 +24,7 @@ class KerasTunerSearch:
             objective=kt.Objective("loss", "min"),
             max_trials=evaluations,
             hyperparameters=_hyperparameters(kt, problem.space),
-            seed=seed + 1,  # 0 counts as none
+            seed=10_000 * (seed + 1),  # it adds 1 for each value: neighbors would share theirs
         )
         self._oracle.verbose = 0
         self._oracle.save = self._oracle._save_trial = lambda *_: None
