@@ -7,6 +7,7 @@ least loss in the grid.
 
     python -m benchmarks.multifidelity
     python -m benchmarks.multifidelity --seeds 5 --problems digits,cancer kerastuner bohb
+    python -m benchmarks.multifidelity --cache build/multifidelity --fresh bohb
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks.multifidelity_peers import dehb_method, keras_tuner_method, optu
 from benchmarks.multifidelity_report import (
     Found,
     Results,
+    duel,
     markdown,
     print_tables,
     reference_of,
@@ -121,10 +123,14 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, nargs="?", const=CACHE, help="folder of what was measured before"
     )
+    parser.add_argument("--fresh", action="store_true", help="measure the named methods again")
     parser.add_argument("--markdown", action="store_true", help="print the tables for the docs")
     arguments = parser.parse_args()
     names = arguments.problems.split(",") if arguments.problems else list(curves.GRIDS)
     chosen = list(dict.fromkeys([*map(reference_of, arguments.methods), *arguments.methods]))
+    if arguments.fresh and arguments.cache:
+        for path in (path for m in arguments.methods for path in arguments.cache.glob(f"{m}.*")):
+            path.unlink()
     settings = (arguments.iterations, arguments.seeds, arguments.cache)
     results: Results = {
         method: {name: measure(method, name, *settings) for name in names} for method in chosen
@@ -134,8 +140,13 @@ def main() -> None:
     print_tables(summary)
     if arguments.markdown:
         print(markdown(summary, arguments.methods))
+    duels = {}
+    if {"dehb", "bohb"} <= results.keys():
+        duels["dehb / bohb"] = rounded(duel(results, "dehb", "bohb", budgets))
+        print(json.dumps(duels, indent=1))
     if arguments.json:
-        record = {"seeds": arguments.seeds, "budgets": rounded(summary), **median_curves(results)}
+        record = {"seeds": arguments.seeds, "budgets": rounded(summary), **duels}
+        record |= median_curves(results)
         arguments.json.write_text(json.dumps(record, indent=1) + "\n")
 
 

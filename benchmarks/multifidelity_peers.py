@@ -43,7 +43,7 @@ class KerasTunerSearch:
             objective=kt.Objective("loss", "min"),
             max_epochs=max_epochs,
             hyperband_iterations=iterations,
-            seed=seed + 1,  # 0 is none
+            seed=1 + 1_000_003 * seed,  # neighbouring seeds draw the same, some trials later
             hyperparameters=keras_tuner_space(space),
             max_consecutive_failed_trials=10**9,
         )

@@ -48,14 +48,19 @@ def epochs_to(found: Found, target: float) -> Array:
 def compare(found: Found, reference: Found, epochs: int) -> dict[str, Any]:
     """Returns how a method stands against the reference's end after so many epochs.
 
-    `epochs_ratio` is the median of the epochs until the reference's median end is reached, over
-    the epochs that the reference used; `regret_ratio` and `full_ratio` are ratios of mean regrets
-    at equal epochs; `p` is that of a two-sided Mann-Whitney test of the regrets seen.
+    `epochs_ratio` is the number of epochs until a search has reached what one of the reference has
+    at its end, over the epochs that the reference used: the median over all pairs of a search of
+    the method and one of the reference. `reached` is the share of pairs in which it did.
+    `regret_ratio` and `full_ratio` are ratios of mean regrets at equal epochs; `p` is that of a
+    two-sided Mann-Whitney test of the regrets seen.
     """
     seen, full = found.seen[:, epochs - 1], found.full[:, epochs - 1]
     their, their_full = reference.seen[:, epochs - 1], reference.full[:, epochs - 1]
-    ratios = epochs_to(found, float(np.median(their))) / epochs
-    median = float(np.median(ratios))
+    pairs = np.stack([epochs_to(found, target) for target in their.tolist()]) / epochs
+    ratios = np.sort(
+        pairs[~np.eye(len(their), dtype=bool)] if found is reference else pairs.ravel()
+    )
+    median = float(ratios[(len(ratios) - 1) // 2])  # half of the pairs got there
     same = np.array_equal(np.sort(seen), np.sort(their))
     return {
         "seen": float(np.median(seen)),
@@ -80,6 +85,25 @@ def overall(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "better": sum(row["regret_ratio"] < 1 for row in significant),
         "worse": sum(row["regret_ratio"] > 1 for row in significant),
     }
+
+
+def duel(results: Results, one: str, other: str, budgets: Sequence[int]) -> dict[str, Any]:
+    """Returns for each budget the ratios of two methods' mean regrets, below 1 if `one` is better.
+
+    Beside them stand the p-values, and on how many problems `one` is better.
+    """
+    found: dict[str, Any] = {}
+    for epochs in budgets:
+        pairs = {name: (results[one][name], results[other][name]) for name in results[one]}
+        rows = {name: compare(*pair, epochs) for name, pair in pairs.items()}
+        ratios = {name: row["regret_ratio"] for name, row in rows.items()}
+        found[str(epochs)] = {
+            "ratios": ratios,
+            "p": {name: row["p"] for name, row in rows.items()},
+            "better": sum(ratio < 1 for ratio in ratios.values()),
+            "mean": _geometric_mean([*ratios.values()]),
+        }
+    return found
 
 
 def _geometric_mean(ratios: Sequence[float]) -> float:

@@ -157,6 +157,7 @@ class TestReport:
         assert row["epochs_ratio"] == 0.5
         assert row["regret_ratio"] == row["full_ratio"] == 0.5
         assert row["p"] < 1e-6
+        assert compare(reference, reference, epochs=4)["epochs_ratio"] == 0.75
         ranks = mean_ranks({"a": {"p": better}, "b": {"p": reference}}, epochs=4)
         assert ranks == {"a": 1.0, "b": 2.0}
 
