@@ -72,6 +72,22 @@ def other_branch(history: History, rng: np.random.Generator) -> Branch | None:
     return branch_at(history, dimension, level)
 
 
+def sometimes_other(
+    history: History, probability: float, rng: np.random.Generator
+) -> Branch | None:
+    """Draws a branch as `other_branch` does with a probability, otherwise none.
+
+    Where the space has none, no random number is drawn.
+    """
+    branch = other_branch(history, rng)
+    return branch if branch is not None and rng.random() < probability else None
+
+
+def fixed(points: Array, branch: Branch | None) -> Array:
+    """Returns points moved to a branch, or as they are if there is none."""
+    return points if branch is None else branch.fix(points)
+
+
 def branch_at(history: History, dimension: int, level: int) -> Branch:
     """Returns the branch with a level of a dimension."""
     low, high = history.space.dimensions[dimension].domain.edges(np.array(level))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.branches import Branch, fixed, sometimes_other
 from kt_extensions.samplers.settings import check_integers, check_numbers
 from kt_extensions.space.domains import BELOW_ONE, Array
 
@@ -23,6 +24,7 @@ Rows = NDArray[np.int64]
 
 _DRAWS = 16  # moves to choose from: the first to an untried configuration
 _OWN = 0.75  # probability that an option is copied from the particle's own best
+_COLLAPSED = 1e-6  # the swarm starts anew after steps that are all smaller
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class PSO:
 
     A configuration that was tried is not tried again: of several draws of the move the first new
     one is proposed, and if there is none, a random configuration. So a swarm that has collapsed
-    into a cell of a grid, or a particle at rest in the swarm's best, starts anew elsewhere.
+    into a cell of a grid, or a particle at rest in the swarm's best, starts anew elsewhere. A swarm
+    whose latest trials are all the same, up to millionths of the ranges, forgets all trials and
+    starts anew with points of the Sobol sequence.
 
     Args:
         n_particles: Size of the swarm. The first trial of each particle is a point of a Sobol
@@ -54,6 +58,8 @@ class PSO:
         social: Pull toward the best of the swarm. Below `cognitive`, so that particles gather
             later.
         mutation: Probability with which an unordered dimension takes a random option.
+        explore: Probability of a move to another category than the best trial's, toward the best
+            trial with that category. Without effect in a space without categories or conditions.
 
     Raises:
         ValueError: If a setting is out of its range.
@@ -75,35 +81,25 @@ class PSO:
     cognitive: float = 0.5 + math.log(2)
     social: float = 0.9
     mutation: float = 0.1
+    explore: float = 0.3
 
     def __post_init__(self) -> None:
         """Checks the settings."""
         check_integers(self, 1, "n_particles")
         check_numbers(self, 0, math.inf, "cognitive", "social")
-        check_numbers(self, 0, 1, "inertia", "mutation")
+        check_numbers(self, 0, 1, "inertia", "mutation", "explore")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
-        if history.number < self.n_particles or not np.isfinite(history.y).any():
+        swarm = _Swarm(history, self.n_particles)
+        if not (swarm.complete and len(swarm.scored)):
             return startup_point(history, rng)
-        particle = self._particle(history, rng)
+        branch = sometimes_other(history, self.explore, rng)
+        particle = swarm.particle(branch, rng)
         points = np.where(
             history.space.categorical, self._options(particle, rng), self._moves(particle, rng)
         )
-        return first_untried(history, points, rng)
-
-    def _particle(self, history: History, rng: np.random.Generator) -> _Particle:
-        """Returns the particle whose turn it is."""
-        start = len(history) - history.number  # of this search's own trials
-        own = np.arange(start + history.number % self.n_particles, len(history), self.n_particles)
-        position = _filled(history.proposal[own[-1]], rng.random(len(history.space)))
-        before = history.proposal[own[-2]] if len(own) > 1 else position
-        velocity = position - _filled(before, position)
-        ranking = history.ranking()
-        scored = ranking[np.isfinite(history.y[ranking])]
-        personal = _best(history, scored[np.isin(scored, own)], position)
-        moving = ~np.isnan(history.X[own[-1]])
-        return _Particle(position, velocity, personal, _best(history, scored, position), moving)
+        return first_untried(history, fixed(points, branch), rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:
         """Returns draws of the next position, bounced off the walls. Shape `(m, d)`.
@@ -126,6 +122,38 @@ class PSO:
         return np.where(rng.random(shape) < self.mutation, rng.random(shape), copied)
 
 
+class _Swarm:
+    """The trials of a swarm, without those before its last restart.
+
+    Attributes:
+        scored: Numbers of the swarm's trials with a score, the best first, trials of earlier
+            searches included.
+        complete: Whether each particle has a trial.
+    """
+
+    def __init__(self, history: History, size: int) -> None:
+        first = len(history) - history.number  # of this search's own trials
+        restart = first + _restart(history.X[first:], size)
+        ranking = history.ranking()
+        since = ranking >= (restart if restart > first else 0)
+        own = np.arange(first + history.number % size, len(history), size)
+        self._history = history
+        self.scored: Rows = ranking[since & np.isfinite(history.y[ranking])]
+        self.complete = len(history) - restart >= size
+        self._own = own[own >= restart]
+
+    def particle(self, branch: Branch | None, rng: np.random.Generator) -> _Particle:
+        """Returns the particle whose turn it is, drawn to a branch's best if there is one."""
+        history, own = self._history, self._own
+        position = _filled(history.proposal[own[-1]], rng.random(len(history.space)))
+        before = history.proposal[own[-2]] if len(own) > 1 else position
+        velocity = position - _filled(before, position)
+        personal = _best(history, self.scored[np.isin(self.scored, own)], position)
+        among = self.scored if branch is None else self.scored[branch.rows[self.scored]]
+        moving = ~np.isnan(history.X[own[-1]]) | (branch is not None)
+        return _Particle(position, velocity, personal, _best(history, among, position), moving)
+
+
 class _Particle(NamedTuple):
     """A particle and what it is drawn to. Arrays `(d,)`."""
 
@@ -134,6 +162,26 @@ class _Particle(NamedTuple):
     personal: Array
     shared: Array
     moving: NDArray[np.bool_]
+
+
+def _restart(x: Array, size: int) -> int:
+    """Returns the number of the first trial after the swarm has last collapsed, 0 if it has not.
+
+    It has where its latest trials are the same up to tiny steps: nothing more is to be gained.
+
+    Args:
+        x: Array `(n, d)`, the configurations of the search's own trials.
+        size: How many trials in a row, two at least.
+    """
+    same = np.arange(max(len(x) - 1, 0))  # trials that are followed by the same
+    for column in x.T:
+        before, after = column[same], column[same + 1]
+        inactive = np.isnan(before) & np.isnan(after)
+        same = same[inactive | (np.abs(after - before) < _COLLAPSED)]
+    most = max(size, 2) - 1
+    ends = same[most - 1 :]
+    ends = ends[ends - same[: len(ends)] == most - 1]
+    return int(ends[-1]) + 2 if len(ends) else 0
 
 
 def _best(history: History, ranking: Rows, default: Array) -> Array:

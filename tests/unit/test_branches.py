@@ -5,7 +5,14 @@ import pytest
 
 from kt_extensions.history import from_observations
 from kt_extensions.samplers import REGISTRY
-from kt_extensions.samplers.branches import branch_at, branching, levels_of, other_branch
+from kt_extensions.samplers.branches import (
+    branch_at,
+    branching,
+    fixed,
+    levels_of,
+    other_branch,
+    sometimes_other,
+)
 from kt_extensions.space import Condition, Dimension, Interval, LinearSteps, Options, SearchSpace
 
 
@@ -66,3 +73,24 @@ def test_a_parent_of_a_billion_levels_costs_no_memory(name):
     for seed in range(10):
         point = REGISTRY[name]().suggest(history, np.random.default_rng(seed))
         assert 0 <= SPACE.decode(point)["seed"] <= 10**9
+
+
+def test_another_branch_is_drawn_as_often_as_told():
+    history, rng = history_of({"kind": "b"}, {"kind": "a", "rate": 0.5}), np.random.default_rng(0)
+    drawn = [sometimes_other(history, 0.25, rng) for _ in range(800)]
+    assert 0.2 < np.mean([branch is not None for branch in drawn]) < 0.3
+
+
+def test_without_branches_no_random_number_is_drawn():
+    line = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+    history = from_observations(line, [{"x": 0.5}], [1.0])
+    rng = np.random.default_rng(0)
+    assert sometimes_other(history, 1.0, rng) is None
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_points_are_moved_only_if_there_is_a_branch():
+    points = np.full((2, len(SPACE)), 0.9)
+    branch = branch_at(history_of({"kind": "b"}), SPACE.index["kind"], 1)
+    np.testing.assert_array_equal(fixed(points, None), points)
+    np.testing.assert_array_equal(fixed(points, branch), branch.fix(points))

@@ -7,7 +7,8 @@ import pytest
 from kt_extensions.history import TrialTable
 from kt_extensions.samplers import Random, SpaceExhausted
 from kt_extensions.samplers.base import startup_point
-from kt_extensions.samplers.pso import PSO
+from kt_extensions.samplers.branches import branch_at
+from kt_extensions.samplers.pso import PSO, _Swarm
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -19,7 +20,7 @@ from kt_extensions.space import (
 from kt_extensions.testing import search
 
 SQUARE = SearchSpace([Dimension(name, Interval(0.0, 1.0)) for name in "xy"])
-TWO = PSO(n_particles=2)
+TWO = PSO(n_particles=2, explore=0.0)
 
 
 class Stub:
@@ -47,7 +48,7 @@ def table_of(space, rows, known=()):
 
 
 def particle_of(table, sampler=TWO):
-    return sampler._particle(table.history(), np.random.default_rng(0))
+    return _Swarm(table.history(), sampler.n_particles).particle(None, np.random.default_rng(0))
 
 
 def proposals(table, n=200, sampler=TWO):
@@ -212,6 +213,104 @@ class TestMixedSpaces:
         assert new.min() < 0.1 and new.max() > 0.9
 
 
+class TestExploration:
+    SPACE = SearchSpace([OPTIMIZERS.dimensions[0], *SQUARE.dimensions])
+    ROWS = (([ADAM, 0.5, 0.5], 1.0), ([SGD, 0.1, 0.1], 2.0), ([SGD, 0.9, 0.3], 3.0))
+
+    def test_moves_to_another_category_than_the_bests(self):
+        table = table_of(self.SPACE, [*self.ROWS, ([LION, 0.2, 0.2], 4.0)])
+        always = dataclasses.replace(TWO, explore=1.0)
+        kinds = proposals(table, 300, always)[:, 0]
+        assert set(kinds) == {SGD, LION, 0.875}
+        assert min(np.mean(kinds == kind) for kind in set(kinds)) > 0.25
+
+    def test_as_often_as_told(self):
+        table = table_of(self.SPACE, [([ADAM, 0.5 + 0.1 * i, 0.5], 1.0 + i) for i in range(4)])
+        some = dataclasses.replace(TWO, explore=0.3, mutation=0.0)
+        share = np.mean(proposals(table, 500, some)[:, 0] != ADAM)
+        assert 0.24 < share < 0.36
+
+    def test_is_drawn_to_the_best_of_the_category(self):
+        history = table_of(self.SPACE, self.ROWS).history()
+        swarm, rng = _Swarm(history, 2), np.random.default_rng(0)
+        particle = swarm.particle(branch_at(history, 0, 0), rng)
+        np.testing.assert_allclose(particle.shared, [SGD, 0.1, 0.1])
+        np.testing.assert_allclose(particle.position, [SGD, 0.1, 0.1])
+        untried = swarm.particle(branch_at(history, 0, 3), rng)
+        np.testing.assert_allclose(untried.shared, untried.position)
+
+    def test_moves_in_the_dimensions_of_the_category(self):
+        rows = [([ADAM, 0.2], 2.0), ([LION, 0.9], 1.0), ([SGD, 0.6], 3.0), ([LION, 0.9], 4.0)]
+        history = table_of(OPTIMIZERS, rows).history()
+        rng = np.random.default_rng(0)
+        particle = _Swarm(history, 2).particle(branch_at(history, 0, 1), rng)
+        assert particle.moving.all()
+        np.testing.assert_allclose(particle.position, [SGD, 0.6])
+        np.testing.assert_allclose(particle.shared, [ADAM, 0.2])
+
+    def test_leaves_the_wrong_category(self):
+        def loss(values):
+            rate = abs(values["rate"] - 0.15) if values["kind"] == "adam" else 0.6
+            return {"sgd": 0.3, "adam": 2.5 * rate, "lion": 0.4, "rmsprop": 0.5}[values["kind"]]
+
+        best = [search(PSO(), OPTIMIZERS, loss, 60, seed).y.min() for seed in range(5)]
+        assert max(best) < 0.1
+
+    def test_changes_nothing_without_categories(self):
+        table = table_of(SQUARE, [([0.1 * i, 0.5], float(i)) for i in range(1, 9)])
+        never, always = PSO(explore=0.0), PSO(explore=1.0)
+        points = proposals(table, 20, never)
+        np.testing.assert_array_equal(proposals(table, 20, always), points)
+
+
+class TestRestart:
+    PIT = tuple(([0.3 + 1e-8 * i, 0.7], 1.0 - 1e-8 * i) for i in range(2))
+
+    def rows(self, *more):
+        return [([0.1, 0.1], 3.0), ([0.9, 0.9], 0.5), *self.PIT, *more]
+
+    def test_a_collapsed_swarm_starts_anew(self):
+        history = table_of(SQUARE, self.rows()).history()
+        point = TWO.suggest(history, np.random.default_rng(0))
+        np.testing.assert_array_equal(point, startup_point(history, np.random.default_rng(1)))
+
+    def test_each_of_its_particles_does(self):
+        history = table_of(SQUARE, self.rows(([0.6, 0.2], 4.0))).history()
+        point = TWO.suggest(history, np.random.default_rng(0))
+        np.testing.assert_array_equal(point, startup_point(history, np.random.default_rng(1)))
+
+    def test_it_forgets_what_was_before(self):
+        more = [([0.6, 0.2], 4.0), ([0.2, 0.4], 5.0)]
+        particle = particle_of(table_of(SQUARE, self.rows(*more), [([0.5, 0.5], 0.0)]))
+        np.testing.assert_allclose(particle.position, [0.6, 0.2])
+        np.testing.assert_allclose(particle.velocity, [0.0, 0.0])
+        np.testing.assert_allclose(particle.personal, [0.6, 0.2])
+        np.testing.assert_allclose(particle.shared, [0.6, 0.2])
+
+    def test_a_small_swarm_that_still_moves_does_not(self):
+        rows = [([0.3 + 2e-6 * i, 0.7], 1.0) for i in range(4)]
+        point = TWO.suggest(table_of(SQUARE, rows).history(), np.random.default_rng(0))
+        np.testing.assert_allclose(point, [0.3, 0.7], atol=1e-4)
+
+    def test_nor_does_one_with_a_particle_elsewhere(self):
+        rows = [self.PIT[0], ([0.9, 0.9], 2.0), self.PIT[1], ([0.9, 0.9], 3.0)]
+        history = table_of(SQUARE, rows).history()
+        assert not np.array_equal(
+            TWO.suggest(history, np.random.default_rng(0)),
+            startup_point(history, np.random.default_rng(0)),
+        )
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_long_search_starts_anew_from_the_bottom(self, seed):
+        line = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+        history = search(PSO(3), line, lambda values: abs(values["x"] - 0.3), 500, seed)
+        x = history.X[:, 0]
+        same = np.abs(np.diff(x)) < 1e-6
+        end = np.flatnonzero(same[1:] & same[:-1])[0] + 2  # the third trial in one place
+        assert abs(x[end] - 0.3) < 1e-4
+        assert np.ptp(x[end + 1 : end + 4]) > 0.1
+
+
 class TestSearch:
     @pytest.mark.parametrize("seed", range(5))
     def test_finds_the_bottom_of_a_bowl(self, seed):
@@ -250,12 +349,11 @@ class TestSearch:
         assert len(history.tried) == 18
         assert history.pending.sum() == 8
 
-    def test_leaves_where_the_swarm_has_collapsed(self):
+    def test_leaves_a_cell_in_which_it_is_at_rest(self):
         space = SearchSpace([Dimension(f"n{i}", LinearSteps(1, 4, 1)) for i in range(2)])
-        rows = [([0.1 + 0.01 * i, 0.1], 1.0) for i in range(4)]
-        cells = space.snap(proposals(table_of(space, rows)))
-        assert (cells != 0.125).any(axis=1).all()
-        assert len(np.unique(cells, axis=0)) == 15
+        rows = [([0.9, 0.9], 2.0), *[([0.1 + 0.01 * i, 0.1], 1.0) for i in range(2)]]
+        cells = space.snap(proposals(table_of(space, [*rows, rows[0]]), sampler=PSO(3)))
+        assert len(np.unique(cells, axis=0)) == 14
 
     def test_says_when_all_was_tried(self):
         space = SearchSpace([Dimension("n", LinearSteps(1, 3, 1))])

@@ -36,6 +36,7 @@ REFUSED = [
     (PSO, "cognitive", -1.0, NOT_NEGATIVE, PSO.cognitive),
     (PSO, "social", "0.9", NOT_NEGATIVE, 0.9),
     (PSO, "mutation", 2, SHARE, 0.1),
+    (PSO, "explore", -0.3, SHARE, 0.3),
     (KDE, "n_startup", 0, WHOLE, 10),
     (KDE, "n_candidates", 0, WHOLE, 64),
     (KDE, "most_others", 0, WHOLE, 250),
