@@ -24,6 +24,7 @@ from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.samplers.observations import (
     normalized_scores,
     optional_dimensions,
+    scalarized,
     spread_rows,
 )
 from kt_extensions.samplers.settings import check_choice, check_integers, check_numbers
@@ -97,6 +98,7 @@ class Skopt:
         space = history.space
         if history.completed.sum() < self.n_startup or not len(space):
             return startup_point(history, rng)
+        history = scalarized(history, rng)
         rows, y = _observations(history, self.most_points)
         predict = self._trained(history, rows, y, rng)
         best = float(y.min())
