@@ -28,11 +28,13 @@ import kt_extensions as kte
 
 REGRESSION = ("california_housing",)
 OURS = {
+    "auto": kte.oracles.AutoOracle,
     "tpe": kte.oracles.TPEOracle,
     "gp": kte.oracles.GPOracle,
     "pso": kte.oracles.PSOOracle,
     "skopt": kte.oracles.SkoptOracle,
 }
+BRACKETS = {"bohb": kte.oracles.BOHBOracle, "hyperband": kte.oracles.HyperbandOracle}
 STOCK = {
     "random": kt.oracles.RandomSearchOracle,
     "bayesian": kt.oracles.BayesianOptimizationOracle,
@@ -53,15 +55,17 @@ def arguments() -> argparse.Namespace:
         default=Path(os.environ.get("KT_EXTENSIONS_DATA", "data")),
         help="where the data sets other than digits lie (default: $KT_EXTENSIONS_DATA, or data)",
     )
-    parser.add_argument("--trials", type=int, default=25, help="configurations to try (25)")
+    parser.add_argument(
+        "--trials", type=int, default=25, help="trials, not for bohb and hyperband (25)"
+    )
     parser.add_argument(
         "--algorithm",
-        default="tpe",
-        choices=[*OURS, *STOCK],
-        help="random and bayesian are KerasTuner's own oracles, in our tuner (default: tpe)",
+        default="auto",
+        choices=[*OURS, *BRACKETS, *STOCK],
+        help="random and bayesian are KerasTuner's own oracles, in our tuner (default: auto)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
-    parser.add_argument("--epochs", type=int, default=15, help="epochs for each trial (15)")
+    parser.add_argument("--epochs", type=int, default=15, help="epochs for each trial at most (15)")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on")
     parser.add_argument(
         "--output", type=Path, default=Path("demo"), help="folder for all that is written (demo)"
@@ -86,16 +90,18 @@ def load(name: str, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, n
     return scaler.transform(x_train), y_train, scaler.transform(x_test), y_test
 
 
-def make_oracle(algorithm: str, objective: str, trials: int, seed: int) -> kt.Oracle:
-    if algorithm in OURS:
-        return OURS[algorithm](objective, max_trials=trials, seed=seed)
-    seed += 1  # to KerasTuner's own oracles 0 is no seed
-    return STOCK[algorithm](objective=objective, max_trials=trials, seed=seed)
+def make_oracle(args: argparse.Namespace, objective: str) -> kt.Oracle:
+    if args.algorithm in OURS:
+        return OURS[args.algorithm](objective, max_trials=args.trials, seed=args.seed)
+    if args.algorithm in BRACKETS:
+        return BRACKETS[args.algorithm](objective, max_epochs=args.epochs, seed=args.seed)
+    seed = args.seed + 1  # to KerasTuner's own oracles 0 is no seed
+    return STOCK[args.algorithm](objective=objective, max_trials=args.trials, seed=seed)
 
 
 def make_tuner(args: argparse.Namespace, hypermodel: kt.HyperModel, objective: str) -> kte.Tuner:
     return kte.Tuner(
-        oracle=make_oracle(args.algorithm, objective, args.trials, args.seed),
+        oracle=make_oracle(args, objective),
         hypermodel=hypermodel,
         directory=args.output,
         project_name=f"{args.data}-{args.algorithm}-{args.seed}",
