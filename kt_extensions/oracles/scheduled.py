@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
-from kt_extensions.samplers import KDE, Random
+from kt_extensions.samplers import KDE, Random, Sampler
 from kt_extensions.schedulers import ASHA, Hyperband
 
 
@@ -36,7 +37,7 @@ class HyperbandOracle(SamplerOracle):
     ```
     """
 
-    default_sampler = Random
+    default_sampler: Callable[[], Sampler] | None = Random
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ def schedule_values(table: TrialTable, run: Run, halvings: int) -> dict[str, Any
         halvings: How often its bracket halves, which is KerasTuner's `tuner/bracket`; the rung is
             its `tuner/round`.
     """
-    values = {
+    values: dict[str, Any] = {
         EPOCHS: run.epochs,
         INITIAL_EPOCH: 0,
         "tuner/bracket": halvings,

@@ -24,7 +24,7 @@ Rows = NDArray[np.int64]
 
 _DRAWS = 16  # moves to choose from: the first to an untried configuration
 _OWN = 0.75  # probability that an option is copied from the particle's own best
-_COLLAPSED = 1e-6  # the swarm starts anew after steps that are all smaller
+_COLLAPSED = 1e-3  # the swarm starts anew after steps that are all smaller
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PSO:
     A configuration that was tried is not tried again: of several draws of the move the first new
     one is proposed, and if there is none, a random configuration. So a swarm that has collapsed
     into a cell of a grid, or a particle at rest in the swarm's best, starts anew elsewhere. A swarm
-    whose latest trials are all the same, up to millionths of the ranges, forgets all trials and
+    whose latest trials are all the same, up to a thousandth of each range, forgets all trials and
     starts anew with points of the Sobol sequence.
 
     Args:
@@ -167,7 +167,7 @@ class _Particle(NamedTuple):
 def _restart(x: Array, size: int) -> int:
     """Returns the number of the first trial after the swarm has last collapsed, 0 if it has not.
 
-    It has where its latest trials are the same up to tiny steps: nothing more is to be gained.
+    It has where its latest trials are the same up to tiny steps: little more is to be gained.
 
     Args:
         x: Array `(n, d)`, the configurations of the search's own trials.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -9,6 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives
 from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
+from kt_extensions.record import EPOCHS
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
 
@@ -18,6 +21,8 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """Returns the best completed trials, the best first; fewer if fewer have completed.
+
+        Of a configuration that was promoted only the best trial is returned.
 
         Of several objectives, the best compromises, not those with the least sum: first the trials
         of the Pareto front, by their distance to the point that has the best of each objective, all
@@ -29,6 +34,12 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
         return self._completed(num_trials)
 
     def _completed(self, number: int = _ALL) -> list[Trial]:
+        best = self._ranked(number)
+        if any(EPOCHS in trial.hyperparameters.values for trial in best):
+            best = _each_configuration_once(self._ranked(_ALL))
+        return best[:number]
+
+    def _ranked(self, number: int) -> list[Trial]:
         best = self.oracle.get_best_trials(number)
         return [trial for trial in best if trial.status == TrialStatus.COMPLETED]
 
@@ -78,3 +89,13 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
             return objectives.trials_since_better(self.pareto_front(), order)
         best = self.get_best_trials()
         return len(order) - 1 - order.index(best[0].trial_id) if best else 0
+
+
+def _each_configuration_once(trials: list[Trial]) -> list[Trial]:
+    """Returns the first trial with each configuration, whatever it was trained for."""
+    first: dict[str, Trial] = {}
+    for trial in trials:
+        values = trial.hyperparameters.values.items()
+        own = {name: value for name, value in values if not name.startswith("tuner/")}
+        first.setdefault(json.dumps(own, sort_keys=True), trial)
+    return list(first.values())

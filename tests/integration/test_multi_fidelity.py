@@ -323,7 +323,11 @@ def test_a_search(tmp_path: Path, tuner_class: Any) -> None:
         **limit,
     )
     train(tuner)
-    best = tuner.get_best_trials()[0]
+    ranked = tuner.get_best_trials(99)
+    configurations = [own(trial.hyperparameters.values) for trial in ranked]
+    assert all(a != b for i, a in enumerate(configurations) for b in configurations[:i])
+    assert len(ranked) == sum("tuner/trial_id" not in v for v in values_of(tuner.oracle))
+    best = ranked[0]
     model = tuner.get_best_models()[0]
     accuracy = model.evaluate(X[32:], Y[32:], verbose=0)[1]
     assert accuracy == pytest.approx(best.score, abs=1e-6)
