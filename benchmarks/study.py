@@ -117,8 +117,11 @@ class Training:
 
 def search(method: str, data: Split, trials: int, seed: int) -> Row:
     """Returns the scores and the times of one search."""
-    training, clock = Training(data), time.process_time()
-    done = run(starts()[method], Problem("study", SPACE, training), trials, seed)
+    start, training = starts()[method], Training(data)
+    problem = Problem("study", SPACE, training)
+    start(problem, trials, seed, 1)  # imports its package
+    clock = time.process_time()
+    done = run(start, problem, trials, seed)
     seconds = time.process_time() - clock
     best = int(np.argmin(done.loss))
     return {
