@@ -266,7 +266,7 @@ class TestFiniteSpaces:
 
     def test_a_single_configuration(self):
         space = SearchSpace([Dimension("a", Options((1,)))])
-        tried, _ = search(TPE(n_startup=0), space, lambda _: 0.0, 1)
+        tried, _ = search(TPE(n_startup=1), space, lambda _: 0.0, 1)
         assert tried == [{"a": 1}]
 
     def test_an_empty_space_has_one_configuration(self):
@@ -279,12 +279,12 @@ class TestFiniteSpaces:
         assert len({tuple(v.items()) for v in tried}) == 60
 
 
-def test_settings_are_checked_by_use_and_comparable():
+def test_settings_are_comparable():
     assert TPE() == TPE()
     assert dataclasses.replace(TPE(), quantile=0.1) != TPE()
 
 
-@pytest.mark.parametrize("n_startup", [0, 1, 2])
+@pytest.mark.parametrize("n_startup", [1, 2])
 def test_models_from_very_few_trials(n_startup):
     tried, _ = search(TPE(n_startup=n_startup), SQUARE, bowl, 15)
     assert len(tried) == 15
