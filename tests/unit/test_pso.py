@@ -288,9 +288,9 @@ class TestRestart:
         np.testing.assert_allclose(particle.shared, [0.6, 0.2])
 
     def test_a_small_swarm_that_still_moves_does_not(self):
-        rows = [([0.3 + 2e-6 * i, 0.7], 1.0) for i in range(4)]
+        rows = [([0.3 + 2e-3 * i, 0.7], 1.0) for i in range(4)]
         point = TWO.suggest(table_of(SQUARE, rows).history(), np.random.default_rng(0))
-        np.testing.assert_allclose(point, [0.3, 0.7], atol=1e-4)
+        np.testing.assert_allclose(point, [0.3, 0.7], atol=0.03)
 
     def test_nor_does_one_with_a_particle_elsewhere(self):
         rows = [self.PIT[0], ([0.9, 0.9], 2.0), self.PIT[1], ([0.9, 0.9], 3.0)]
@@ -303,11 +303,11 @@ class TestRestart:
     @pytest.mark.parametrize("seed", range(3))
     def test_a_long_search_starts_anew_from_the_bottom(self, seed):
         line = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
-        history = search(PSO(3), line, lambda values: abs(values["x"] - 0.3), 500, seed)
+        history = search(PSO(3), line, lambda values: abs(values["x"] - 0.3), 200, seed)
         x = history.X[:, 0]
-        same = np.abs(np.diff(x)) < 1e-6
+        same = np.abs(np.diff(x)) < 1e-3
         end = np.flatnonzero(same[1:] & same[:-1])[0] + 2  # the third trial in one place
-        assert abs(x[end] - 0.3) < 1e-4
+        assert abs(x[end] - 0.3) < 0.05
         assert np.ptp(x[end + 1 : end + 4]) > 0.1
 
 
