@@ -72,7 +72,8 @@ class Auto:
         if trials is not None and trials > _MANY_TRIALS:
             return Choice("tpe", TPE(), f"{trials} trials are many")
         count = f"{trials} trials" if trials is not None else "trials without a limit"
-        return Choice("gp", GP(), f"{count}, {len(space)} hyperparameters")
+        d = len(space)
+        return Choice("gp", GP(), f"{count}, {d} hyperparameter{'s' if d != 1 else ''}")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""

@@ -1,0 +1,90 @@
+"""What the automatic search chooses, and how it says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+import kt_extensions as kte
+from kt_extensions.history import TrialTable
+from kt_extensions.oracles import AutoOracle
+from kt_extensions.samplers import GP, TPE, Auto
+from kt_extensions.space import Dimension, Interval, Options, SearchSpace
+
+LINE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+THREE = SearchSpace([Dimension("kind", Options(("a", "b", "c")))])
+
+
+@pytest.mark.parametrize(
+    ("space", "max_trials", "name"),
+    [
+        (LINE, 10, "gp"),
+        (LINE, 500, "gp"),
+        (LINE, None, "gp"),
+        (LINE, 501, "tpe"),
+        (THREE, 3, "random"),
+        (THREE, 2, "gp"),
+        (SearchSpace([]), 10, "gp"),
+    ],
+)
+def test_choice(space: SearchSpace, max_trials: int | None, name: str) -> None:
+    assert Auto(max_trials).choose(space).name == name
+
+
+@pytest.mark.parametrize(("max_trials", "sampler"), [(100, GP()), (1000, TPE())])
+def test_it_proposes_what_the_chosen_one_does(max_trials: int, sampler: Any) -> None:
+    table = TrialTable(LINE, seed=0)
+    for i in range(20):
+        x = np.array([i / 20])
+        table.start(str(i), x, x)
+        table.finish(str(i), x, abs(i / 20 - 0.3))
+    proposals = [
+        made.suggest(table.history(), np.random.default_rng(1))
+        for made in (Auto(max_trials), sampler)
+    ]
+    np.testing.assert_array_equal(*proposals)
+
+
+@pytest.mark.parametrize("max_trials", [0, 2.5])
+def test_wrong_number_of_trials(max_trials: Any) -> None:
+    with pytest.raises(ValueError, match=f"integer >= 1. Received: {max_trials}"):
+        Auto(max_trials)
+
+
+class Line(kt.HyperModel):
+    def build(self, hp: kt.HyperParameters) -> Any:
+        hp.Float("x", 0.0, 1.0)
+
+
+class Search(kte.Search):
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+        return float(trial.hyperparameters["x"])
+
+
+class StockTuner(kt.Tuner):
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+        return float(trial.hyperparameters["x"])
+
+
+WHY = "Search algorithm: GP (3 trials, 1 hyperparameter)."
+
+
+def test_our_tuner_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Search(Line(), max_trials=3, directory=tmp_path).search()
+    assert capsys.readouterr().out.splitlines()[0] == WHY
+    Search(Line(), max_trials=3, directory=tmp_path / "silent").search(verbose=0)
+    assert "Search algorithm" not in capsys.readouterr().out
+
+
+def test_a_stock_tuner_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    StockTuner(oracle=AutoOracle(max_trials=3), hypermodel=Line(), directory=tmp_path).search()
+    assert capsys.readouterr().out.count(WHY) == 1
+
+
+def test_another_sampler_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Search(Line(), max_trials=3, sampler=TPE(n_startup=2), directory=tmp_path).search()
+    assert capsys.readouterr().out.startswith("Search algorithm: TPE(n_startup=2")
