@@ -189,8 +189,8 @@ def print_tables(summary: dict[str, Any]) -> None:
 
 
 def _pair(row: dict[str, Any]) -> str:
-    ratio = "-" if row["epochs_ratio"] is None else f"{row['epochs_ratio']:.2f}"
-    return f"{ratio}  {row['regret_ratio']:.2f}{'*' if row['p'] < SIGNIFICANT else ''}"
+    ratio = "never" if row["epochs_ratio"] is None else f"{row['epochs_ratio']:.2f}"
+    return f"{ratio}, {row['regret_ratio']:.2f}{'*' if row['p'] < SIGNIFICANT else ''}"
 
 
 def markdown(summary: dict[str, Any], chosen: Sequence[str]) -> str:
