@@ -94,6 +94,10 @@ def methods(iterations: int) -> dict[str, Method]:
     }
 
 
+REPORTED = ("kerastuner", "bohb", "hyperband", "asha", "optuna", "dehb", "random")
+"""The methods of the tables in `docs/benchmarks.md`, measured by default."""
+
+
 def measure(method: str, name: str, iterations: int, seeds: int, cached: Path | None) -> Found:
     """Runs a method on a problem, or reads what it found there before."""
     path = None if cached is None else cached / f"{method}.{name}.{iterations}.{seeds}.npz"
@@ -113,9 +117,9 @@ def measure(method: str, name: str, iterations: int, seeds: int, cached: Path | 
     return Found(seen, full)
 
 
-def main() -> None:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("methods", nargs="*", default=list(methods(1)))
+    parser.add_argument("methods", nargs="*", default=list(REPORTED))
     parser.add_argument("--iterations", type=int, default=3, help="of KerasTuner's Hyperband")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--problems", help="names, separated by commas; all by default")
@@ -125,7 +129,15 @@ def main() -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="measure the named methods again")
     parser.add_argument("--markdown", action="store_true", help="print the tables for the docs")
+    parser.add_argument("--quick", action="store_true", help="a smoke run that keeps nothing")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.iterations, arguments.seeds, arguments.problems = 1, 2, "digits_few"
+    return arguments
+
+
+def main() -> None:
+    arguments = _arguments()
     names = arguments.problems.split(",") if arguments.problems else list(curves.GRIDS)
     chosen = list(dict.fromkeys([*map(reference_of, arguments.methods), *arguments.methods]))
     if arguments.fresh and arguments.cache:
