@@ -269,6 +269,42 @@ def test_promoted_trials_go_on(
     assert promotions == executions
 
 
+class Subclassed(keras.Model):
+    """TensorFlow builds it in its first step: its file of shapes tells nothing."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.first, self.last = keras.layers.Dense(units), keras.layers.Dense(2)
+
+    def call(self, inputs: dict[str, Any]) -> Any:
+        return self.last(self.first(inputs["x"]))
+
+
+def build_subclassed(hp: kt.HyperParameters) -> keras.Model:
+    model = Subclassed(hp.Int("units", 2, 8))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.0), loss)
+    return model
+
+
+def test_promoted_subclasses_of_model_go_on(tmp_path: Path, states: Any) -> None:
+    """At a learning rate of 0 the weights at the end are those of the beginning."""
+    tuner = kte.Tuner(
+        our_hyperband(), build_subclassed, directory=tmp_path, project_name="project"
+    )
+    tuner.search({"x": X}, Y, batch_size=16, verbose=0, validation_split=0.5, callbacks=[States()])
+    ended = [state for state in states if state[0] == "end"]
+    trials = values_of(tuner.oracle)
+    assert len(ended) == len(trials) == 5
+    number = next(i for i, values in enumerate(trials) if "tuner/trial_id" in values)
+    parent = int(trials[number]["tuner/trial_id"])
+    weights = slice(0, 4)
+    for restored, kept in zip(ended[number][2][weights], ended[parent][2][weights], strict=True):
+        np.testing.assert_array_equal(restored, kept)
+    iterations = [arrays[4] for _, _, arrays in (ended[parent], ended[number])]
+    assert iterations == [2, 4]
+
+
 def test_a_state_that_is_missing(tmp_path: Path, states: Any) -> None:
     """The trial is trained from the beginning, with a warning, to the epoch that it was to."""
     tuner = kte.BOHB(
