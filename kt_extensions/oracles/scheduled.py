@@ -8,6 +8,7 @@ from typing import Any
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
 from kt_extensions.samplers import KDE, Random, Sampler
 from kt_extensions.schedulers import ASHA, Hyperband
+from kt_extensions.schedulers.base import check_integer
 
 
 class HyperbandOracle(SamplerOracle):
@@ -23,8 +24,8 @@ class HyperbandOracle(SamplerOracle):
         factor: One of so many trials is promoted, to so many times more epochs. Defaults to 3.
         hyperband_iterations: How often all brackets are run; `None` for no limit. Defaults to 1.
         min_epochs: The least epochs that a trial is trained. Defaults to 1.
-        **kwargs: As for `SamplerOracle`: `seed`, `hyperparameters`, `max_retries_per_trial`,
-            `sampler`, ...
+        **kwargs: As for `SamplerOracle`, but for the scheduler: `seed`, `hyperparameters`,
+            `max_retries_per_trial`, `max_trials`, `sampler`, ...
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -49,8 +50,10 @@ class HyperbandOracle(SamplerOracle):
         min_epochs: int = 1,
         **kwargs: Any,
     ) -> None:
+        if hyperband_iterations is not None:
+            check_integer("hyperband_iterations", hyperband_iterations, 1)
         scheduler = Hyperband(max_epochs, factor, min_epochs, hyperband_iterations)
-        super().__init__(objective, **{"max_trials": None, "scheduler": scheduler, **kwargs})
+        super().__init__(objective, scheduler=scheduler, **{"max_trials": None, **kwargs})
 
 
 class BOHBOracle(HyperbandOracle):
@@ -83,7 +86,8 @@ class ASHAOracle(SamplerOracle):
         max_epochs: The most epochs that a trial is trained. Defaults to 100.
         factor: The best of so many trials is promoted, to so many times more epochs. Defaults to 3.
         min_epochs: The least epochs that a trial is trained. Defaults to 1.
-        **kwargs: As for `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.KDE()`.
+        **kwargs: As for `SamplerOracle`, but for the scheduler; `sampler` defaults to
+            `kt_extensions.samplers.KDE()`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -109,4 +113,4 @@ class ASHAOracle(SamplerOracle):
         **kwargs: Any,
     ) -> None:
         scheduler = ASHA(max_epochs, factor, min_epochs)
-        super().__init__(objective, max_trials, **{"scheduler": scheduler, **kwargs})
+        super().__init__(objective, max_trials, scheduler=scheduler, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,10 +88,16 @@ def check_epochs(min_epochs: int, max_epochs: int, factor: int) -> None:
     Raises:
         ValueError: If one of them is out of its range.
     """
-    for name, value, least in (
-        ("min_epochs", min_epochs, 1),
-        ("max_epochs", max_epochs, min_epochs),
-        ("factor", factor, 2),
-    ):
-        if int(value) != value or value < least:
-            raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")
+    check_integer("min_epochs", min_epochs, 1)
+    check_integer("max_epochs", max_epochs, min_epochs)
+    check_integer("factor", factor, 2)
+
+
+def check_integer(name: str, value: int, least: int) -> None:
+    """Checks an argument that is to be an integer not below `least`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")

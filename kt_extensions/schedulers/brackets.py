@@ -98,4 +98,4 @@ def new_epochs(bracket: Bracket) -> int:
 
 
 def _nearest(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
+    return int((2 * numerator + denominator) // (2 * denominator))  # not NumPy's

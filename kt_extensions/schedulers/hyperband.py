@@ -14,7 +14,7 @@ import numpy as np
 
 from kt_extensions.history import History, Numbers, Run
 from kt_extensions.schedulers import brackets
-from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs
+from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs, check_integer
 from kt_extensions.schedulers.brackets import Bracket
 
 
@@ -54,10 +54,8 @@ class Hyperband:
     def __post_init__(self) -> None:
         """Checks the arguments."""
         check_epochs(self.min_epochs, self.max_epochs, self.factor)
-        if self.iterations is not None and self.iterations < 1:
-            raise ValueError(
-                f"Expected `iterations` to be at least 1, or None. Received: {self.iterations!r}."
-            )
+        if self.iterations is not None:
+            check_integer("iterations", self.iterations, 1)
 
     @cached_property
     def brackets(self) -> list[Bracket]:
@@ -108,6 +106,12 @@ class SuccessiveHalving(Hyperband):
 
     n: int | None = None
 
+    def __post_init__(self) -> None:
+        """Checks the arguments."""
+        super().__post_init__()
+        if self.n is not None:
+            check_integer("n", self.n, 1)
+
     @property
     def description(self) -> str:
         """What a search keeps; when it is resumed it may have more iterations."""
@@ -117,7 +121,7 @@ class SuccessiveHalving(Hyperband):
     def brackets(self) -> list[Bracket]:
         """The one bracket."""
         epochs = brackets.rung_epochs(self.max_epochs, self.factor, self.min_epochs)
-        n = self.n or self.factor ** (len(epochs) - 1)
+        n = self.factor ** (len(epochs) - 1) if self.n is None else self.n
         return [brackets.successive_halving(n, epochs, self.factor)]
 
 

@@ -205,10 +205,21 @@ class TestHyperband:
             ({"factor": 1}, "`factor` to be an integer >= 2. Received: 1"),
             ({"min_epochs": 0}, "`min_epochs` to be an integer >= 1. Received: 0"),
             ({"max_epochs": 5, "min_epochs": 6}, "`max_epochs` to be an integer >= 6. Received: 5"),
-            ({"iterations": 0}, "`iterations` to be at least 1, or None. Received: 0"),
+            ({"iterations": 0}, "`iterations` to be an integer >= 1. Received: 0"),
+            ({"iterations": 1.5}, "`iterations` to be an integer >= 1. Received: 1.5"),
+            ({"max_epochs": 9.0}, "`max_epochs` to be an integer >= 1. Received: 9.0"),
+            ({"max_epochs": "9"}, "`max_epochs` to be an integer >= 1. Received: '9'"),
+            ({"n": 0}, "`n` to be an integer >= 1. Received: 0"),
+            ({"n": -3}, "`n` to be an integer >= 1. Received: -3"),
+            ({"n": 2.5}, "`n` to be an integer >= 1. Received: 2.5"),
         ]:
             with pytest.raises(ValueError, match=message):
-                Hyperband(**arguments)
+                SuccessiveHalving(**arguments)
+
+    def test_integers_of_numpy_become_plain_ones(self) -> None:
+        """KerasTuner saves the epochs as JSON."""
+        epochs = rung_epochs(np.int64(9), np.int64(3), np.int64(1))
+        assert [type(number) for number in epochs] == [int] * 3
 
 
 class TestSuccessiveHalving:
