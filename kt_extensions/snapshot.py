@@ -30,10 +30,10 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         start: File to begin from; `None` to begin anew.
-        end: File to write at the end; `None` for none.
+        end: File to write at the end.
     """
 
-    def __init__(self, start: Path | None, end: Path | None) -> None:
+    def __init__(self, start: Path | None, end: Path) -> None:
         super().__init__()
         self._start = start
         self._end = end
@@ -54,8 +54,6 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Writes the file: at any moment there is none, or a whole one."""
-        if self._end is None:
-            return
         write_atomically(_shapes_file(self._end), json.dumps(self.model.get_build_config()))
         aside = self._end.with_name(f".part_{self._end.name}")
         self.model.save_weights(aside, overwrite=True)

@@ -83,12 +83,31 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
         return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
 
     def trials_since_best(self) -> int:
-        """Returns how many trials have ended after the last one that was better than all before."""
+        """Returns how many trials have ended after the last one that was better than all before.
+
+        Only those of a last rung are counted, if there are rungs: the others were not to be better.
+        """
+        last = self._last_better()
+        if last is None:
+            return 0
+        later = self.oracle.end_order[last + 1 :]
+        return sum(_fully_trained(self.oracle.trials[trial_id]) for trial_id in later)
+
+    def _last_better(self) -> int | None:
+        """Returns the place, in the order of their ends, of the last trial that was better."""
         order = self.oracle.end_order
         if objectives.several(self.oracle.objective):
-            return objectives.trials_since_better(self.pareto_front(), order)
-        best = self.get_best_trials()
-        return len(order) - 1 - order.index(best[0].trial_id) if best else 0
+            since = objectives.trials_since_better(self.pareto_front(), order)
+            return len(order) - 1 - since if order else None
+        best = self.oracle.get_best_trials()
+        completed = best and best[0].status == TrialStatus.COMPLETED
+        return order.index(best[0].trial_id) if completed else None
+
+
+def _fully_trained(trial: Trial) -> bool:
+    """Whether a trial is in the last rung of its bracket, or there are none."""
+    values = trial.hyperparameters.values
+    return bool(values.get("tuner/round") == values.get("tuner/bracket"))
 
 
 def _each_configuration_once(trials: list[Trial]) -> list[Trial]:

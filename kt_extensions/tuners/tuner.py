@@ -51,7 +51,7 @@ class Tuner(BestTrials):
             resumed search included; `None` for no limit.
         patience: The search ends when so many trials in a row were no better than the best before
             them; `None` for never. Of several objectives a trial is better if it enters the Pareto
-            front.
+            front. If trials are promoted, as by Hyperband, those in last rungs are counted.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -224,11 +224,9 @@ class Tuner(BestTrials):
 
     def _continuation(self, trial: Trial, goes_on: bool) -> Continuation:
         """Returns the callback for an execution of a trial that a scheduler began."""
-        values = trial.hyperparameters.values
-        last_rung = values.get("tuner/round") == values.get("tuner/bracket")
         end = snapshot_file(self.get_trial_dir(trial.trial_id), self._execution)
         start = self._snapshot_before(trial, self._execution) if goes_on else None
-        return Continuation(start, None if last_rung else end)
+        return Continuation(start, end)
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""

@@ -173,6 +173,31 @@ def test_a_resumed_search_keeps_its_schedule(tmp_path: Path) -> None:
     assert len(run(longer, tmp_path)) == 44
 
 
+class WorseAndWorse(kte.Tuner):
+    """Each trial is worse than those before, but for those trained longer."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        return int(trial.trial_id) / 1000 - trial.hyperparameters.values["tuner/epochs"]
+
+
+def test_patience_is_for_trials_that_are_trained_to_the_end(tmp_path: Path) -> None:
+    """The first bracket has one, trial 12, which is the best; the second trial 18; then 19, ..."""
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    oracle = ORACLES["bohb"](hyperparameters=hp)
+    tuner = WorseAndWorse(oracle, directory=tmp_path, project_name="project", patience=3)
+    tuner.search(verbose=0)
+    assert [v["tuner/epochs"] for v in values_of(oracle)][12:] == [9, 3, 3, 3, 3, 3, 9, 9, 9]
+
+
+def test_arguments_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match="`hyperband_iterations` to be an integer >= 1. .*: 0"):
+        HyperbandOracle("val_loss", hyperband_iterations=0)
+    for oracle_class in (ASHAOracle, BOHBOracle):
+        with pytest.raises(TypeError, match="scheduler"):
+            oracle_class("val_loss", scheduler=SuccessiveHalving(9))
+
+
 def test_bohb_finds_better_configurations_than_hyperband(tmp_path: Path) -> None:
     def distance(name: str, seed: int) -> float:
         oracle_class = {"bohb": BOHBOracle, "hyperband": HyperbandOracle}[name]
@@ -267,6 +292,9 @@ def test_promoted_trials_go_on(
                 for restored, kept in zip(begun[place][2], before[2], strict=True):
                     np.testing.assert_array_equal(restored, kept)
     assert promotions == executions
+    # KerasTuner's own oracle mislabels brackets if there are many workers: no rung is the last.
+    kept = [*tmp_path.rglob("last_*.weights.h5")]
+    assert len(kept) == len(trials) * executions
 
 
 class Subclassed(keras.Model):
