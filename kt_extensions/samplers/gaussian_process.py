@@ -118,11 +118,13 @@ class Fit:
         prior: Their prior.
         mode: Array `(d + 2,)`, the likeliest ones, in deviations of the prior from its center.
         root: Array `(d + 2, d + 2)`, whose product with its transpose is their covariance.
+        loss: Minus the log posterior density at the mode, but for a constant.
     """
 
     prior: Prior
     mode: Array
     root: Array
+    loss: float
 
     def likeliest(self) -> Array:
         """Returns the hyperparameters of the highest density; see `GaussianProcess`."""
@@ -168,7 +170,8 @@ def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Fi
         options={"maxiter": steps},
     )
     variances, axes = np.linalg.eigh(found.hess_inv.todense())
-    return Fit(prior, found.x, axes * np.sqrt(np.maximum(variances, 0.0)))
+    root = axes * np.sqrt(np.maximum(variances, 0.0))
+    return Fit(prior, found.x, root, float(found.fun))
 
 
 def _bounds(d: int) -> tuple[Array, Array]:

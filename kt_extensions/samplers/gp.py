@@ -21,9 +21,10 @@ from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, other_branch
-from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Prior, fit
+from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Owner, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.samplers.observations import (
+    logarithms,
     normalized_scores,
     optional_dimensions,
     scalarized,
@@ -42,6 +43,7 @@ Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STEPS = 30  # of L-BFGS, at most
+_EVIDENCE = 0.1  # by how much more likely the logarithms of scores must be: natural units a trial
 _MOST_FIT = 100  # trials that the kernel's hyperparameters are learned from
 _MOST_PENDING = 100
 _INCUMBENTS = 10  # good trials that candidates are drawn around
@@ -162,7 +164,7 @@ class _Model:
             self._embedding.owner,
             spread_rows(y, _MOST_FIT),
         )
-        learned = fit(features[part], owner, y[part], prior, _STEPS)
+        learned, y = _learned(features, owner, y, part, prior)
         return GaussianProcess(kernel(learned), features, owner, y)
 
     def _features(self, rows: Rows) -> Array:
@@ -182,6 +184,22 @@ class _Model:
         among = np.flatnonzero(within) if within.any() else np.arange(len(self._rows))
         order = among[np.argsort(self._mean[among], kind="stable")]
         return self._history.X[self._rows[order[:_INCUMBENTS]]], float(self._mean[order[0]])
+
+
+def _learned(
+    features: Array, owner: Owner, y: Array, part: Rows, prior: Prior
+) -> tuple[Fit, Array]:
+    """Returns what some trials tell of the kernel, and the scores that it is for.
+
+    These are the scores as they are, or their logarithms if the process explains those better:
+    scores of a steep valley differ by orders of magnitude. Snelson, Rasmussen & Ghahramani, "Warped
+    Gaussian Processes", NeurIPS 2003.
+    """
+    plain = fit(features[part], owner, y[part], prior, _STEPS)
+    logs, log_slopes = logarithms(y)
+    bent = fit(features[part], owner, logs[part], prior, _STEPS)
+    gain = plain.loss - bent.loss + float(log_slopes[part].sum())
+    return (bent, logs) if gain > _EVIDENCE * len(part) else (plain, y)
 
 
 @dataclass(frozen=True)

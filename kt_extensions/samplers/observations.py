@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 _CLIP = 0.75  # scores above this quantile are lowered to it
+_KNEE = 0.05  # where the logarithm of scores turns from straight to bent
 _LEAST_FLOAT = float(np.finfo(float).tiny)
 
 
@@ -52,6 +53,26 @@ def normalized_scores(history: History, rows: Rows) -> Array:
     y = y / max(float(y.max()), _LEAST_FLOAT)
     normalized: Array = (y - y.mean()) / max(float(y.std()), _LEAST_FLOAT)
     return normalized
+
+
+def logarithms(y: Array) -> tuple[Array, Array]:
+    """Returns log(1 + u / 0.05), where u rises from 0 at the best score to 1 at the worst.
+
+    Args:
+        y: Array `(n,)`, normalized scores.
+
+    Returns:
+        The logarithms, of mean 0 and variance 1, and the logarithms of their slope, which are 0
+        for the worst scores: these were clipped. Each of shape `(n,)`.
+    """
+    reach = float(y.max() - y.min())
+    if not reach > 0:
+        return y, np.zeros(len(y))
+    u = (y - y.min()) / reach
+    raised = np.log1p(u / _KNEE)
+    deviation = float(raised.std())
+    slope = np.where(u < 1, 1 / ((_KNEE + u) * deviation * reach), 1.0)
+    return (raised - raised.mean()) / deviation, np.log(slope)
 
 
 def spread_rows(y: Array, most: int) -> Rows:
