@@ -40,7 +40,7 @@ def at_one_fidelity(history: History) -> History:
 
 
 def full_budgets(history: History) -> Array:
-    """Returns the budget of each trial, the largest for those of earlier searches."""
+    """Returns the budget of each trial, the largest for those that no scheduler began."""
     budgets: Array = np.where(history.budget > 0, history.budget, history.budget.max())
     return budgets
 

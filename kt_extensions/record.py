@@ -39,8 +39,9 @@ class SearchRecord:
     - `search`: `format`, `objective`, its `direction`, `seed`; the `scheduler`, if there is one; of
       several objectives their directions by name, `objectives`. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
-    - `known`: `values` and `y` of a trial of an earlier search, to be minimized: a number, or a
-      list of several objectives; `None` if the trial failed.
+    - `known`: `values` (with `tuner/epochs`, if a scheduler began it) and `y` of a trial of an
+      earlier search, to be minimized: a number, or a list of several objectives; `None` if the
+      trial failed.
     - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), what
       was `enqueued` for it, and, if a scheduler began it, its `bracket` and `rung`; how far it
       trains, and from which trial on, is told by KerasTuner's `tuner/epochs` and `tuner/trial_id`
@@ -119,7 +120,8 @@ class SearchRecord:
     def _know(self, event: Event) -> None:
         y = math.inf if event["y"] is None else event["y"]
         if not self.signs or np.size(y) == len(self.signs) or y == math.inf:
-            self.table.add_known(self._encode(event["values"]), y)
+            epochs = event["values"].get(EPOCHS, 0)
+            self.table.add_known(self._encode(event["values"]), y, epochs)
 
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])

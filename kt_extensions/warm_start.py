@@ -8,7 +8,10 @@ import warnings
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from kt_extensions import objectives, store
+from kt_extensions.record import EPOCHS, PARENT
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Value
 
@@ -25,7 +28,8 @@ def known_trials(
     """Reads the finished trials of a KerasTuner project, mapped into a search space.
 
     Values move to the nearest one that the space has. Trials that do not fit (a value out of its
-    range, another objective) are left out, with a warning that counts the reasons.
+    range, another objective) are left out, with a warning that counts the reasons. Of trials that a
+    scheduler promoted, that is, continued as others, the last is known.
 
     Args:
         folder: The project folder, `directory/project_name`.
@@ -33,17 +37,20 @@ def known_trials(
         objective: The `keras_tuner.Objective` of the search.
 
     Returns:
-        For each trial its values and its score, or the list of several objectives, to be minimized;
-        +inf if it failed.
+        For each trial its values, among them `tuner/epochs` if a scheduler said how far to train,
+        and its score, or the list of several objectives, to be minimized; +inf if it failed.
 
     Raises:
         FileNotFoundError: If there is no project in the folder.
     """
-    known = []
+    known = {}
+    promoted = set()
     reasons: Counter[str] = Counter()
     for state in store.read_trials(folder):
         try:
-            known.append(_mapped(state, space, objective))
+            _, y = known[state["trial_id"]] = _mapped(state, space, objective)
+            if np.isfinite(y).all():
+                promoted.add(state["hyperparameters"]["values"].get(PARENT))
         except _LeftOut as reason:
             reasons[str(reason)] += 1
     if reasons:
@@ -53,7 +60,7 @@ def known_trials(
             f"of {os.fspath(folder)!r}: {told}.",
             stacklevel=2,
         )
-    return known
+    return [trial for trial_id, trial in known.items() if trial_id not in promoted]
 
 
 def _mapped(
@@ -72,7 +79,8 @@ def _mapped(
     }
     if not given:
         raise _LeftOut("no hyperparameter of this search")
-    return given, y
+    epochs = state["hyperparameters"]["values"].get(EPOCHS)
+    return given | ({} if epochs is None else {EPOCHS: epochs}), y
 
 
 def _score(state: dict[str, Any], objective: Any) -> Outcome:

@@ -132,6 +132,21 @@ def test_several_objectives(tmp_path: Path) -> None:
     assert known == [(GOOD, [3.0, -3.0]), (GOOD, [2.0, -2.0]), (GOOD, math.inf)]
 
 
+def test_trials_of_hyperband(tmp_path: Path) -> None:
+    """How far each was trained is kept; of a configuration that was promoted, the last trial is."""
+    short, long = {**GOOD, "tuner/epochs": 1}, {**GOOD, "tuner/epochs": 3}
+    folder = project(
+        tmp_path,
+        {"values": short, "score": 3.0},
+        {"values": short, "score": 2.0},
+        {"values": short, "score": 1.0},
+        {"values": {**long, "tuner/trial_id": "2"}, "score": 0.5},
+        {"values": {**long, "tuner/trial_id": "1"}, "status": "FAILED"},
+    )
+    expected = [(short, 3.0), (short, 2.0), (long, 0.5), (long, math.inf)]
+    assert known_trials(folder, space(), LOSS) == expected
+
+
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="project folder"):
         known_trials(tmp_path / "nowhere", space(), LOSS)
