@@ -23,10 +23,14 @@ class Queue:
         self._asked: list[dict[str, Any]] = []
 
     def add(self, values: Mapping[str, Any], space: SearchSpace | None) -> None:
-        """Adds a configuration; checks it if the space is known already."""
+        """Adds a configuration; checks it if the space is known already.
+
+        What a scheduler said of a trial with these values, by names `tuner/...`, is left out.
+        """
+        own = {name: v for name, v in values.items() if not name.startswith("tuner/")}
         if space is not None:
-            space.check(values)
-        self._asked.append(dict(values))
+            space.check(own)
+        self._asked.append(own)
 
     def next(self, space: SearchSpace, started: Counter[str]) -> dict[str, Value] | None:
         """Returns the first configuration that was not run as often as it was asked for.

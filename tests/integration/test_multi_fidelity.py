@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -163,6 +164,15 @@ def test_enqueued_configurations_begin(tmp_path: Path) -> None:
     assert own(trials[0]) in [own(values) for values in top]
 
 
+def test_the_values_of_a_trial_can_be_enqueued(tmp_path: Path) -> None:
+    """Also those of a trial of such a search: what they tell of its schedule is left out."""
+    oracle = ORACLES["bohb"]()
+    oracle.enqueue({"x": 0.3, "kind": "b", "tuner/epochs": 9, "tuner/trial_id": "1"})
+    first = run(oracle, tmp_path)[0]
+    assert own(first) == {"x": 0.3, "kind": "b"}
+    assert first["tuner/epochs"] == 1
+
+
 def test_a_resumed_search_keeps_its_schedule(tmp_path: Path) -> None:
     run(ORACLES["hyperband"](), tmp_path)
     with pytest.raises(ValueError, match=r"schedule Hyperband\(9, 3, 1\). Received: Hyperband\(27"):
@@ -171,6 +181,16 @@ def test_a_resumed_search_keeps_its_schedule(tmp_path: Path) -> None:
         run(SamplerOracle(sampler=TPE()), tmp_path)
     longer = HyperbandOracle(max_epochs=9, hyperband_iterations=2)
     assert len(run(longer, tmp_path)) == 44
+
+
+def test_learning_from_trials_that_were_trained_for_less(tmp_path: Path) -> None:
+    """A warm start does not take them for whole ones."""
+    run(ORACLES["hyperband"](), tmp_path)
+    oracle = BOHBOracle(max_epochs=9, seed=0, warm_start=[tmp_path / "project"])
+    FunctionTuner(oracle, tmp_path / "warm")
+    history = oracle.record.table.history()
+    assert Counter(history.budget.tolist()) == {1: 6, 3: 6, 9: 5}
+    assert all(y > 1 / budget for y, budget in zip(history.y, history.budget, strict=True))
 
 
 class WorseAndWorse(kte.Tuner):
@@ -191,7 +211,7 @@ def test_patience_is_for_trials_that_are_trained_to_the_end(tmp_path: Path) -> N
 
 
 def test_arguments_that_cannot_be() -> None:
-    with pytest.raises(ValueError, match="`hyperband_iterations` to be an integer >= 1. .*: 0"):
+    with pytest.raises(ValueError, match=r"`hyperband_iterations` to be an integer >= 1. .*: 0"):
         HyperbandOracle("val_loss", hyperband_iterations=0)
     for oracle_class in (ASHAOracle, BOHBOracle):
         with pytest.raises(TypeError, match="scheduler"):
