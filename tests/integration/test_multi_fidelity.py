@@ -337,9 +337,7 @@ def build_subclassed(hp: kt.HyperParameters) -> keras.Model:
 
 def test_promoted_subclasses_of_model_go_on(tmp_path: Path, states: Any) -> None:
     """At a learning rate of 0 the weights at the end are those of the beginning."""
-    tuner = kte.Tuner(
-        our_hyperband(), build_subclassed, directory=tmp_path, project_name="project"
-    )
+    tuner = kte.Tuner(our_hyperband(), build_subclassed, directory=tmp_path, project_name="project")
     tuner.search({"x": X}, Y, batch_size=16, verbose=0, validation_split=0.5, callbacks=[States()])
     ended = [state for state in states if state[0] == "end"]
     trials = values_of(tuner.oracle)
