@@ -35,8 +35,9 @@ class Tuner(BestTrials):
     search, `2` for Keras' line for each epoch too.
 
     If the oracle says how far a trial is trained, as those of Hyperband do (KerasTuner's too), the
-    trial is trained so far; one that was promoted goes on with the weights and the optimizer with
-    which the other ended.
+    trial is trained so far, whatever `epochs` is passed to `search`; one that was promoted goes on
+    with the weights and the optimizer with which the other ended. A `HyperModel.fit` of one's own
+    must pass `epochs`, `initial_epoch` and `callbacks`, which it gets, on to `Model.fit`.
 
     If the oracle is one of `kt_extensions.oracles` and was given a seed, each training begins with
     `keras.utils.set_random_seed` of a number derived from the seed, the trial and the execution, so
@@ -211,7 +212,7 @@ class Tuner(BestTrials):
             warnings.warn(
                 f"Trial {trial.trial_id} was to go on from trial {values[PARENT]}, but there is no "
                 f"{missing[0]}. It is trained from the beginning. Let all workers share the folder "
-                "of the project.",
+                "of the project, and let the hypermodel's `fit` pass its callbacks on.",
                 stacklevel=2,
             )
         first = 0 if missing else values[INITIAL_EPOCH]
