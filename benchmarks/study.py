@@ -6,7 +6,7 @@ shows that accuracy, the accuracy of the same model on the test rows, and the CP
 search, of which the method itself took a part. To keep an evaluation below a second at most 2,000
 rows are trained and validated on, for at most 30 epochs: the scores are no records.
 
-    python -m benchmarks.study                       # all methods, 3 seeds, 40 evaluations
+    python -m benchmarks.study                       # all methods, 3 seeds, 30 evaluations
     python -m benchmarks.study tpe optuna-tpe --seeds 1 --trials 30 --data dna,semeion
 """
 
@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("methods", nargs="*", help=f"of {', '.join(starts())}; all by default")
     parser.add_argument("--seeds", type=int, default=3, help="default: 3")
-    parser.add_argument("--trials", type=int, default=40, help="evaluations; default: 40")
+    parser.add_argument("--trials", type=int, default=30, help="evaluations; default: 30")
     parser.add_argument("--data", type=lambda t: t.split(","), default=names)
     parser.add_argument("--fresh", action="store_true", help="forget the methods' earlier runs")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file that is continued")
