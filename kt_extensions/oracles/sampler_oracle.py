@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import os
 import random
 import warnings
@@ -24,6 +23,7 @@ from kt_extensions.oracles.queue import Queue, fill_in
 from kt_extensions.oracles.scheduling import promoted, schedule_values
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
+from kt_extensions.schedulers.base import check_integer
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -90,10 +90,10 @@ class SamplerOracle(LoggedOracle):
         scheduler: Scheduler | None = None,
         warm_start: Sequence[str | os.PathLike[str]] = (),
     ) -> None:
-        _check_integer("max_trials", max_trials, 1)
-        _check_integer("max_retries_per_trial", max_retries_per_trial, 0)
-        _check_integer("max_consecutive_failed_trials", max_consecutive_failed_trials, 1)
-        _check_integer("seed", seed, 0)
+        _check_limit("max_trials", max_trials, 1)
+        _check_limit("max_retries_per_trial", max_retries_per_trial, 0)
+        _check_limit("max_consecutive_failed_trials", max_consecutive_failed_trials, 1)
+        _check_limit("seed", seed, 0)
         super().__init__(
             objective=objectives.resolve(objective),
             max_trials=max_trials,
@@ -344,9 +344,9 @@ class SamplerOracle(LoggedOracle):
         return {**super().__getstate__(), "stopping": None}
 
 
-def _check_integer(name: str, value: Any, least: int) -> None:
-    if value is not None and (not isinstance(value, numbers.Integral) or int(value) < least):
-        raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")
+def _check_limit(name: str, value: Any, least: int) -> None:
+    if value is not None:
+        check_integer(name, value, least)
 
 
 def _checked_folders(folders: Any) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, startup_point
-from kt_extensions.samplers.branches import Branch, other_branch
+from kt_extensions.samplers.branches import Branch, fixed, other_branch
 from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Owner, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.samplers.observations import (
@@ -218,7 +218,7 @@ class _Region:
         return self._fixed(neighbors(self.space, centers, n, scale * self.lengths, self.rng))
 
     def _fixed(self, points: Array) -> Array:
-        return points if self.branch is None else self.branch.fix(points)
+        return fixed(points, self.branch)
 
 
 def _hope(model: _Model, width: float, points: Array) -> Array:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
-from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, levels_of
+from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, fixed, levels_of
 from kt_extensions.samplers.densities import rank_weights, trial_density
 from kt_extensions.samplers.parzen import Features
 from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
@@ -109,9 +109,7 @@ class TPE:
         weights = rank_weights(history.y[good])
         l_density = trial_density(history, good, weights, self.prior_weight)
         g_density = trial_density(history, others, np.ones(len(others)), 1.0)
-        candidates = l_density.sample(self.n_candidates, rng)
-        if branch is not None:
-            candidates = branch.fix(candidates)
+        candidates = fixed(l_density.sample(self.n_candidates, rng), branch)
         features = Features(history.space, history.space.snap(candidates))
         score = l_density.log_density(features) - g_density.log_density(features)
         return candidates[np.argsort(-score, kind="stable")]
