@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from . import ranges
+from kt_extensions import ranges
 
 TASKS = ("classification", "regression")
 _EITHER = "A single output can be either, so say which."

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from . import ranges
-from .ranges import FloatRange, Names
+from kt_extensions import ranges
+from kt_extensions.ranges import FloatRange, Names
 
 ACTIVATIONS = (
     "elu",

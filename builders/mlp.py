@@ -6,9 +6,11 @@ from typing import Any
 
 import keras
 
-from . import layers, optimizers, ranges, training
+from kt_extensions import ranges
+from kt_extensions.ranges import FloatRange, IntRange, Names
+
+from . import layers, optimizers, training
 from .heads import Head
-from .ranges import FloatRange, IntRange, Names
 
 
 class MLP(training.TunedTraining):

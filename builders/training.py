@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from . import ranges
-from .ranges import IntRange
+from kt_extensions import ranges
+from kt_extensions.ranges import IntRange
 
 DEFAULT_BATCH_SIZES = [16, 32, 64, 128]
 

@@ -4,7 +4,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.builders import ranges
+from kt_extensions import ranges
 
 
 def declared(a_range):
