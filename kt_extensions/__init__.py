@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kt_extensions import builders, hparams, oracles, plots, samplers, schedulers
+    from kt_extensions.description import describe
     from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Search, Skopt, Tuner
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Skopt",
     "Tuner",
     "builders",
+    "describe",
     "hparams",
     "oracles",
     "plots",
@@ -45,6 +47,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _TUNERS:
         return getattr(importlib.import_module("kt_extensions.tuners"), name)
+    if name == "describe":
+        return importlib.import_module("kt_extensions.description").describe
     return importlib.import_module(f"kt_extensions.{name}")
 
 
