@@ -88,27 +88,17 @@ def _declarations(
 
 
 def _opening(hp: Any, scope: Iterable[Any]) -> dict[str, Any]:
-    """Returns values with which a scope is open; defaults where it leaves the choice."""
-    trial = hp.copy()
-    trial.values = {}
-    _force(trial, scope)
-    for declared in trial.space:
-        if trial.is_active(declared):
-            trial.values.setdefault(declared.name, declared.default)
-    values: dict[str, Any] = trial.values
-    return values
+    """Returns values with which a scope is open; defaults where it leaves the choice.
 
-
-def _force(hp: Any, conditions: Iterable[Any]) -> None:
-    """Sets parents, and the parents of parents, to values that meet conditions.
-
-    Scopes of a depth list all the larger ones: the last value opens most of them at once.
+    Scopes that a depth opens list all the larger ones: the last value opens most of them at once.
     """
-    for condition in conditions:
-        if condition.name not in hp.values:
-            hp.values[condition.name] = condition.values[-1]
-            parent = next(known for known in hp.space if known.name == condition.name)
-            _force(hp, parent.conditions)
+    opened = hp.copy()
+    opened.values = {condition.name: condition.values[-1] for condition in scope}
+    for declared in opened.space:
+        if opened.is_active(declared):
+            opened.values.setdefault(declared.name, declared.default)
+    values: dict[str, Any] = opened.values
+    return values
 
 
 def _run(function: Callable[[Any], Any], hp: Any) -> None:

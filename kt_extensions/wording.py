@@ -93,7 +93,7 @@ def domain(values: Domain) -> str:
         step = f", step {values.step}" if values.step != 1 else ""
         return f"{_ends(values)}{step}"
     if isinstance(values, GeometricSteps):
-        return f"{_ends(values)}, factor {values.step}, {_scale(values.reverse)}"
+        return f"{_ends(values)}, factor {values.step:g}, {_scale(values.reverse)}"
     if isinstance(values, LogIntegers):
         return f"{_ends(values)}, {_scale(values.reverse)}"
     assert isinstance(values, Interval)
