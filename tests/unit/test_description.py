@@ -214,17 +214,26 @@ def test_an_oracle_tells_its_space_and_trials():
     assert kte.describe(oracle, max_trials=6).share == 0.1
 
 
+def timed_tuner(folder):
+    hp = declared_by(two_optimizers)
+    oracle = kte.oracles.TPEOracle(kt.Objective("score", "min"), max_trials=6, hyperparameters=hp)
+    return Timed(oracle, directory=folder, project_name="search")
+
+
 def test_a_tuner_measures_its_trials(tmp_path):
-    oracle = kte.oracles.TPEOracle(
-        kt.Objective("score", "min"), max_trials=6, hyperparameters=declared_by(two_optimizers)
-    )
-    tuner = Timed(oracle, directory=tmp_path, project_name="search")
+    tuner = timed_tuner(tmp_path)
     assert kte.describe(tuner).seconds_per_trial is None
     tuner.search(verbose=0)
     space = kte.describe(tuner)
-    assert space.seconds_per_trial == tuner.get_state()["seconds"] / 6
+    assert space.seconds_per_trial == tuner.get_state()["seconds"] / 6 > 0
     assert space.max_trials == 6
     assert kte.describe(tuner, seconds_per_trial=3).sweep_seconds == 180
+
+
+def test_a_resumed_tuner_knows_the_trials_before(tmp_path):
+    timed_tuner(tmp_path).search(verbose=0)
+    resumed = timed_tuner(tmp_path)
+    assert kte.describe(resumed).seconds_per_trial == resumed.get_state()["seconds"] / 6 > 0
 
 
 def test_a_tuner_of_kerastuner_tells_what_its_trials_declared(tmp_path):
