@@ -14,7 +14,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kt_extensions import builders, hparams, oracles, plots, samplers, schedulers
+    from kt_extensions import (
+        builders,
+        callbacks,
+        hparams,
+        oracles,
+        plots,
+        samplers,
+        schedulers,
+        schedules,
+    )
     from kt_extensions.description import describe
     from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Search, Skopt, Tuner
 
@@ -31,12 +40,14 @@ __all__ = [
     "Skopt",
     "Tuner",
     "builders",
+    "callbacks",
     "describe",
     "hparams",
     "oracles",
     "plots",
     "samplers",
     "schedulers",
+    "schedules",
 ]
 
 _TUNERS = frozenset({"ASHA", "BOHB", "GP", "PSO", "TPE", "Hyperband", "Search", "Skopt", "Tuner"})
