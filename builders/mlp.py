@@ -2,45 +2,169 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from kt_extensions import ranges
-from kt_extensions.ranges import FloatRange, IntRange, Names
+from kt_extensions.ranges import IntRange, Names, Switch
 
-from . import layers, optimizers, training
-from .heads import Head
+from . import inputs
+from .columns import Columns, ColumnSpace
+from .layers import Hidden
+from .space import ModelSpace, arguments_of
+from .training import TunedTraining
+
+WIDTHS = ("constant", "each", "pyramid")
 
 
-class MLP(training.TunedTraining):
+@dataclass(kw_only=True, eq=False)
+class MLPSpace(ModelSpace):
+    """Search space of multilayer perceptrons: what `build_mlp` takes; see `MLP`."""
+
+    input_shape: tuple[int, ...] | Columns
+    depth: IntRange = (1, 4)
+    units: IntRange = (16, 256)
+    width: Names = "each"
+    wide: Switch = False
+    encoding: Names = ("embedding", "one_hot")
+    embedding_size: IntRange = (2, 16)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns: ColumnSpace | None = None
+        if isinstance(self.input_shape, Mapping):
+            self._columns = ColumnSpace.of(self.input_shape, self.encoding, self.embedding_size)
+        else:
+            self.input_shape = ranges.shape(self.input_shape)
+        self._depth = ranges.integers("depth", self.depth, minimum=1)
+        self._units = ranges.integers("units", self.units, minimum=1, sampling="log")
+        self._width = ranges.names("width", self.width, WIDTHS)
+        self._wide = ranges.switch("wide", self.wide)
+
+    def features(self, hp: Any) -> tuple[Any, Any]:
+        """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""
+        widths = self._widths(hp)
+        hidden = self._hidden.declare(hp)
+        columns, x = self._inputs(hp)
+        residual, wide = self._residual.declare(hp), self._wide.declare(hp)
+        deep = x
+        for i, units in enumerate(widths, 1):
+            deep = _layer(deep, units, hidden, residual=residual, last=i == len(widths))
+        return columns, keras.layers.Concatenate()([deep, x]) if wide else deep
+
+    def _inputs(self, hp: Any) -> tuple[Any, Any]:
+        """Returns the inputs, and all of them as one vector."""
+        normalize = self._input_normalization.declare(hp)
+        if self._columns is not None:
+            return self._columns.encode(hp, normalize)
+        columns = keras.Input(self.input_shape)
+        x = inputs.normalized(columns) if normalize else columns
+        return columns, keras.layers.Flatten()(x) if len(x.shape) > 2 else x
+
+    def _widths(self, hp: Any) -> list[int]:
+        depth, width = self._depth.declare(hp), self._width.declare(hp)
+        levels = [int(level) for level in self._depth.levels]
+        widths = [self._units.declare(hp, "units_0")]
+        for i in range(1, max(levels)):
+            deep = (self._depth, [level for level in levels if level > i])
+            each = (self._width, ["each"])
+            widths.append(ranges.declare_where_all(hp, [deep, each], self._units, f"units_{i}"))
+        if width == "each":
+            return widths[:depth]
+        halvings = range(depth) if width == "pyramid" else [0] * depth
+        return [max(widths[0] >> i, 1) for i in halvings]
+
+    def _check_inputs(self, x: Any, name: str) -> None:
+        if self._columns is None:
+            super()._check_inputs(x, name)
+        else:
+            self._columns.check(x, name)
+
+
+def _layer(x: Any, units: int, hidden: Hidden, *, residual: bool, last: bool) -> Any:
+    y = hidden.activate(keras.layers.Dense(units, **hidden.weights())(x))
+    y = hidden.drop(y, last=last)
+    if not residual:
+        return y
+    same = x.shape[-1] == units
+    shortcut = x if same else keras.layers.Dense(units, use_bias=False, **hidden.kernel())(x)
+    return keras.layers.Add()([y, shortcut])
+
+
+@dataclass(kw_only=True, eq=False)
+class MLP(TunedTraining, MLPSpace):
     """Search space of multilayer perceptrons, with how they are trained.
 
     Each range is a tuple `(low, high)`, both ends included, a list of values to choose from, or a
     single value, which fixes the hyperparameter and takes it out of the search. Hyperparameters
     bear the names of the arguments; the widths are `units_0`, `units_1` and so on, each active
-    only where the depth reaches it.
+    only where the depth reaches it. Some hyperparameters belong to some values of another, and are
+    active only beside these.
 
     Args:
-        input_shape: Shape of one sample, for example `(64,)`. More than one axis is flattened.
+        input_shape: Shape of one sample, for example `(64,)`; more than one axis is flattened. Or
+            the columns of a table, by name: "number", or the list of a column's categories
+            (strings, or integers); `read_columns` finds them. The inputs are then a dictionary of
+            arrays. A category that is not in the list is unknown, and all unknown ones are one.
         outputs: Number of classes, 1 for two classes told apart by one probability (labels 0 and
-            1), or number of target columns in a regression. Labels of several classes are the
-            integers from 0 to `outputs - 1`.
-        task: "classification" or "regression". Left out, more than one output means
-            classification.
+            1), number of labels, or number of target columns in a regression (or the shape of a
+            sample's targets). Labels of several classes are the integers from 0 to `outputs - 1`.
+            For several outputs a dictionary by their names; the targets are then one, too.
+        task: "classification", "multilabel" or "regression"; for several outputs one for all, or a
+            dictionary. Left out, more than one output means classification.
+        loss: Of regressions: some of "huber", "mean_absolute_error" and "mean_squared_error",
+            which is the default.
+        label_smoothing: Share of the label smoothing, in [0, 1).
         depth: Number of hidden layers.
-        units: Width of each hidden layer, on a logarithmic scale.
+        units: Width of a hidden layer, on a logarithmic scale.
+        width: "each" layer has a width of its own, all have that of the first ("constant"), or each
+            half of that before ("pyramid"). Some of these.
+        wide: Whether the head sees the inputs beside the last features (wide and deep).
+        encoding: How categories become numbers: some of "embedding" and "one_hot".
+        embedding_size: Size of an embedding, on a logarithmic scale; of "embedding" only.
+        input_normalization: Whether each feature (number column) is given mean 0 and variance 1 by
+            the training data.
         activation: Some of "elu", "gelu", "leaky_relu", "linear", "relu", "selu", "sigmoid",
-            "silu", "softplus", "tanh".
+            "silu", "softplus", "swish", "tanh".
         normalization: Some of "none", "batch", "layer"; it stands before the activation.
+        normalization_momentum: Of the moving averages, in [0, 1); of "batch" only.
         dropout: Share of each hidden layer's outputs that is dropped, in [0, 1).
-        optimizer: Some of "sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop".
+        output_dropout: The same before the head; None for that of the hidden layers.
+        residual: Whether each hidden layer adds to its inputs.
+        initializer: Of the weights: some of "constant", "glorot", "he", "normal", "orthogonal",
+            "uniform".
+        initializer_deviation: Standard deviation, on a logarithmic scale; of "normal" only.
+        l2: Factor of the sum of the squared weights in the loss, on a logarithmic scale; 0 for
+            none.
+        optimizer: Some of "adadelta", "adagrad", "adam", "adamw", "lion", "momentum", "nesterov",
+            "rmsprop", "sgd". Adadelta wants a learning rate near 1, Lion one below 1e-3.
         learning_rate: On a logarithmic scale.
+        clip_norm: Largest norm of all gradients together, on a logarithmic scale; None for any.
         momentum: In [0, 1); of "momentum" and "nesterov" only.
-        rho: Decay of the mean square gradient, in [0, 1); of "rmsprop" only.
-        weight_decay: On a logarithmic scale; of "adamw" only.
-        batch_size: Samples in a batch, on a logarithmic scale. Tuned only where `search` is given
-            arrays and no `batch_size`.
+        rho: Decay of the mean square gradient, in [0, 1); of "adadelta" and "rmsprop" only.
+        beta_1: In [0, 1); of "adam", "adamw" and "lion" only. None for the optimizer's own.
+        beta_2: In [0, 1); of "adam", "adamw" and "lion" only. None for the optimizer's own.
+        epsilon: On a logarithmic scale; of those that divide by a mean square only. None for the
+            optimizer's own.
+        weight_decay: On a logarithmic scale; of "adamw" and "lion" only.
+        batch_size: Samples in a batch; in a range, each twice the one before. Tuned only where
+            `search` is given arrays and no `batch_size`.
+        epochs: Tuned if given; `search` must then be given none.
+        patience: Epochs without a smaller loss (of the validation data, if there are any) after
+            which a training stops; None for never.
+        class_weight: Some of "none" and "balanced", which weighs the samples of each class so that
+            all classes count alike.
+        schedule: Of the learning rate: some of "fixed", "inverse_time", "exponential", "step",
+            "cosine", "plateau"; see `kt_extensions.callbacks.tunable_schedule`.
+        decay_rate: For each epoch, on a logarithmic scale; of "inverse_time" only.
+        gamma: Factor for each epoch, in (0, 1); of "exponential" only.
+        drop: Factor of a drop, in (0, 1); of "step" and "plateau" only.
+        step_epochs: Epochs of a step; of "step" only.
+        schedule_patience: Epochs; of "plateau" only.
+        warmup_epochs: Epochs in which the learning rate rises to its value; 0 for none.
         name: Name of the hypermodel.
         tunable: Whether the hyperparameters join the search space.
 
@@ -50,95 +174,31 @@ class MLP(training.TunedTraining):
     Example:
 
     >>> import keras_tuner as kt
-    >>> hypermodel = MLP(input_shape=(64,), outputs=10, depth=(1, 2), optimizer="adam")
+    >>> hypermodel = MLP(
+    ...     input_shape=(64,), outputs=10, depth=(1, 2), optimizer="adam", schedule="fixed"
+    ... )
     >>> hp = kt.HyperParameters()
     >>> model = hypermodel.build(hp)
     >>> [p.name for p in hp.space]  # doctest: +NORMALIZE_WHITESPACE
-    ['depth', 'units_0', 'units_1', 'activation', 'normalization', 'dropout', 'learning_rate']
+    ['depth', 'units_0', 'units_1', 'normalization', 'dropout', 'activation', 'learning_rate']
 
     Source:
         Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 13 (2012), for
-        logarithmic scales of widths, rates and batch sizes.
+        logarithmic scales of widths, rates and batch sizes. Cheng et al., "Wide & Deep Learning for
+        Recommender Systems", DLRS 2016.
     """
 
-    def __init__(
-        self,
-        *,
-        input_shape: tuple[int, ...],
-        outputs: int,
-        task: str | None = None,
-        depth: IntRange = (1, 4),
-        units: IntRange = (16, 256),
-        activation: Names = layers.DEFAULT_ACTIVATIONS,
-        normalization: Names = layers.DEFAULT_NORMALIZATIONS,
-        dropout: FloatRange = (0.0, 0.5),
-        optimizer: Names = optimizers.DEFAULT_OPTIMIZERS,
-        learning_rate: FloatRange = (1e-4, 3e-2),
-        momentum: FloatRange = (0.5, 0.99),
-        rho: FloatRange = (0.8, 0.99),
-        weight_decay: FloatRange = (1e-5, 1e-1),
-        batch_size: IntRange = training.DEFAULT_BATCH_SIZES,
-        name: str | None = None,
-        tunable: bool = True,
-    ) -> None:
-        super().__init__(batch_size=batch_size, name=name, tunable=tunable)
-        self._input_shape = ranges.shape(input_shape)
-        self._head = Head.of(task, outputs)
-        self._depth = ranges.integers("depth", depth, minimum=1)
-        self._units = ranges.integers("units", units, minimum=1, sampling="log")
-        self._finish = layers.FinishSpace.of(
-            activation=activation, normalization=normalization, dropout=dropout
-        )
-        self._optimizer = optimizers.OptimizerSpace.of(
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            rho=rho,
-            weight_decay=weight_decay,
-        )
 
-    def build(self, hp: Any) -> keras.Model:
-        """Returns the compiled model that the values of `hp` describe."""
-        widths = self._widths(hp)
-        finish = self._finish.declare(hp)
-        inputs = keras.Input(self._input_shape)
-        x = keras.layers.Flatten()(inputs) if len(self._input_shape) > 1 else inputs
-        for width in widths:
-            x = finish(keras.layers.Dense(width, use_bias=finish.use_bias)(x))
-        return self._head.compile(inputs, x, self._optimizer.declare(hp))
-
-    def _widths(self, hp: Any) -> list[int]:
-        depth = self._depth.declare(hp)
-        levels = [int(level) for level in self._depth.levels]
-        widths = [
-            ranges.declare_where(
-                hp, self._depth, [d for d in levels if d > i], self._units, f"units_{i}"
-            )
-            for i in range(max(levels))
-        ]
-        return widths[:depth]
-
-
-def build_mlp(
-    hp: Any,
-    *,
-    input_shape: tuple[int, ...],
-    outputs: int,
-    task: str | None = None,
-    depth: IntRange = (1, 4),
-    units: IntRange = (16, 256),
-    activation: Names = layers.DEFAULT_ACTIVATIONS,
-    normalization: Names = layers.DEFAULT_NORMALIZATIONS,
-    dropout: FloatRange = (0.0, 0.5),
-    optimizer: Names = optimizers.DEFAULT_OPTIMIZERS,
-    learning_rate: FloatRange = (1e-4, 3e-2),
-    momentum: FloatRange = (0.5, 0.99),
-    rho: FloatRange = (0.8, 0.99),
-    weight_decay: FloatRange = (1e-5, 1e-1),
-) -> keras.Model:
+@arguments_of(MLPSpace)
+def build_mlp(hp: Any, **arguments: Any) -> keras.Model:
     """Returns one multilayer perceptron, compiled, for a model function of one's own.
 
-    Takes the arguments of `MLP` that concern the model; `hp` is what a tuner passes.
+    Takes the arguments of `MLP` that concern the model. Beside `input_normalization=True` call
+    `adapt_inputs(model, x)` before the training.
+
+    Args:
+        hp: What a tuner passes, `keras_tuner.HyperParameters`.
+        **arguments: As of `MLP`.
 
     Raises:
         ValueError: If an argument is not of the form that `MLP` asks for.
@@ -151,18 +211,4 @@ def build_mlp(
     >>> build(kt.HyperParameters()).output_shape
     (None, 10)
     """
-    return MLP(
-        input_shape=input_shape,
-        outputs=outputs,
-        task=task,
-        depth=depth,
-        units=units,
-        activation=activation,
-        normalization=normalization,
-        dropout=dropout,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        rho=rho,
-        weight_decay=weight_decay,
-    ).build(hp)
+    return MLPSpace(**arguments).build(hp)

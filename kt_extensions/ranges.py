@@ -1,7 +1,7 @@
 """What a builder's argument says about a hyperparameter: a range, a choice or one fixed value.
 
 A tuple `(low, high)` is a range, both ends included. A list is a choice. A single value fixes the
-hyperparameter, which is then no part of the search space.
+hyperparameter, which is then no part of the search space. What can be switched off takes None.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-Scalar: TypeAlias = int | float | str
+import keras_tuner as kt
+import numpy as np
+
+Scalar: TypeAlias = int | float | str | bool
 IntRange: TypeAlias = int | tuple[int, int] | list[int]
 FloatRange: TypeAlias = float | tuple[float, float] | list[float]
-Names: TypeAlias = str | list[str]
+Names: TypeAlias = str | list[str] | tuple[str, ...]
+Switch: TypeAlias = bool | list[bool] | tuple[bool, bool]
 
 
 class Range(Protocol):
@@ -43,11 +47,11 @@ class Fixed:
     """One value, which is not searched."""
 
     name: str
-    value: Scalar
+    value: Scalar | None
 
     @property
     def levels(self) -> tuple[Scalar, ...]:
-        return (self.value,)
+        return () if self.value is None else (self.value,)
 
     def declare(self, hp: Any, name: str | None = None) -> Any:
         return self.value
@@ -62,6 +66,32 @@ class Options:
 
     def declare(self, hp: Any, name: str | None = None) -> Any:
         return hp.Choice(name or self.name, list(self.levels))
+
+
+@dataclass(frozen=True)
+class YesOrNo:
+    """Something that is on or off."""
+
+    name: str
+
+    @property
+    def levels(self) -> tuple[Scalar, ...]:
+        return (False, True)
+
+    def declare(self, hp: Any, name: str | None = None) -> Any:
+        return hp.Boolean(name or self.name)
+
+
+@dataclass(frozen=True)
+class Doublings:
+    """The integers `low`, twice `low`, four times `low` and so on, up to `high`."""
+
+    name: str
+    low: int
+    high: int
+
+    def declare(self, hp: Any, name: str | None = None) -> Any:
+        return hp.Int(name or self.name, self.low, self.high, step=2, sampling="log")
 
 
 @dataclass(frozen=True)
@@ -113,6 +143,43 @@ def declare_where(
         return child.declare(hp, name)
 
 
+def declare_where_all(
+    hp: Any,
+    conditions: Sequence[tuple[Discrete, Collection[Scalar]]],
+    child: Range,
+    name: str | None = None,
+) -> Any:
+    """Declares `child`, active where each of several parents has one of its values.
+
+    KerasTuner's scopes cannot be nested over parents that were declared before, but it does keep a
+    hyperparameter with several conditions.
+
+    Returns:
+        The value of the child, or None where it is inactive.
+    """
+    parents = [(parent, [v for v in parent.levels if v in values]) for parent, values in conditions]
+    if not all(active for _, active in parents):
+        return None
+    open_ones = [(p, active) for p, active in parents if len(active) < len(p.levels)]
+    if len(open_ones) < 2 or isinstance(child, Fixed):
+        active_now = all(hp.get(p.name) in active for p, active in open_ones[1:])
+        parent, active = open_ones[0] if open_ones else parents[0]
+        return declare_where(hp, parent, active, child, name) if active_now else None
+    declared = [_declared_where(parent, active, child, name) for parent, active in open_ones]
+    declared[0].conditions = [condition for one in declared for condition in one.conditions]
+    hp.merge(declared[:1])
+    return hp.get(declared[0].name) if hp.is_active(declared[0]) else None
+
+
+def _declared_where(parent: Discrete, active: list[Scalar], child: Range, name: str | None) -> Any:
+    """Returns KerasTuner's hyperparameter for a child with one condition."""
+    hp = kt.HyperParameters()
+    parent.declare(hp)
+    with hp.conditional_scope(parent.name, active):
+        child.declare(hp, name)
+    return hp.space[-1]
+
+
 def integers(
     name: str, argument: Any, *, minimum: int, sampling: str = "linear"
 ) -> Fixed | Options | Integers:
@@ -121,31 +188,69 @@ def integers(
     Raises:
         ValueError: If it does not.
     """
-    expected = f"an integer of at least {minimum}, a tuple (low, high) or a list of such integers"
-    values = _read(name, argument, expected, lambda value: _integer(value, minimum))
+    values = _integers(name, argument, minimum)
     if isinstance(values, tuple):
         low, high = values
         return Integers(name, low, high, sampling)
     return _one_of(name, values)
 
 
-def floats(
-    name: str, argument: Any, *, below: float = math.inf, sampling: str = "linear"
-) -> Fixed | Options | Floats:
-    """Reads an argument that stands for numbers from 0, which a logarithmic scale leaves out.
+def doublings(name: str, argument: Any) -> Fixed | Options | Doublings:
+    """Reads an argument that stands for positive integers, in a range each twice the one before.
 
     Raises:
         ValueError: If it does not.
     """
-    least = "above 0" if sampling == "log" else "of at least 0"
+    values = _integers(name, argument, 1)
+    if isinstance(values, tuple):
+        low, high = values
+        return Doublings(name, low, high)
+    return _one_of(name, values)
+
+
+def floats(
+    name: str,
+    argument: Any,
+    *,
+    below: float = math.inf,
+    sampling: str = "linear",
+    zero: bool = False,
+) -> Fixed | Options | Floats:
+    """Reads an argument that stands for numbers from 0, which a logarithmic scale leaves out.
+
+    Args:
+        name: Name of the argument.
+        argument: What was passed.
+        below: What all numbers are below.
+        sampling: "linear" or "log", the scale of a range.
+        zero: Whether 0 is allowed beside a logarithmic scale, where it means: not at all.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    positive = sampling == "log" and (not zero or isinstance(argument, tuple))
+    least = "above 0" if positive else "of at least 0"
     limit = f" and below {below:g}" if below < math.inf else ""
     expected = f"a number {least}{limit}, a tuple (low, high) or a list of such numbers"
-    minimum = math.nextafter(0, 1) if sampling == "log" else 0.0
+    minimum = math.nextafter(0, 1) if positive else 0.0
     values = _read(name, argument, expected, lambda value: _number(value, minimum, below))
     if isinstance(values, tuple):
         low, high = values
         return Floats(name, low, high, sampling)
     return _one_of(name, values)
+
+
+def switch(name: str, argument: Any) -> Fixed | YesOrNo:
+    """Reads an argument that stands for on, off or either.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    items = list(argument) if isinstance(argument, tuple | list) else [argument]
+    known = all(isinstance(item, bool | np.bool_) for item in items)
+    if not known or not 0 < len(items) <= 2 or len(set(items)) < len(items):
+        fail(name, argument, "True, False, or [False, True] to search over both")
+    return YesOrNo(name) if len(items) == 2 else Fixed(name, bool(items[0]))
 
 
 def names(name: str, argument: Any, known: Collection[str]) -> Fixed | Options:
@@ -155,10 +260,14 @@ def names(name: str, argument: Any, known: Collection[str]) -> Fixed | Options:
         ValueError: If it does not.
     """
     expected = f"one of {sorted(known)}, or a list of these"
-    if isinstance(argument, tuple):
-        fail(name, argument, expected, "Write a list: a tuple is a range of numbers.")
-    values = _read(name, argument, expected, lambda value: _name(value, known), known)
+    items = list(argument) if isinstance(argument, tuple) else argument
+    values = _read(name, items, expected, lambda value: _name(value, known), known)
     return _one_of(name, values)
+
+
+def unless_none(name: str, argument: Any, read: Callable[[str, Any], Range]) -> Range:
+    """Reads an argument with `read`, unless it is None, which is kept as a fixed value."""
+    return Fixed(name, None) if argument is None else read(name, argument)
 
 
 def count(name: str, argument: Any) -> int:
@@ -173,7 +282,11 @@ def count(name: str, argument: Any) -> int:
     return value
 
 
-def shape(argument: Any) -> tuple[int, ...]:
+def shape(
+    argument: Any,
+    name: str = "input_shape",
+    advice: str = "It is the shape of one sample, without the axis of the samples.",
+) -> tuple[int, ...]:
     """Reads the shape of one sample.
 
     Raises:
@@ -182,8 +295,7 @@ def shape(argument: Any) -> tuple[int, ...]:
     sizes = argument if isinstance(argument, tuple | list) else ()
     values = tuple(value for size in sizes if (value := _integer(size, 1)) is not None)
     if not sizes or len(values) < len(sizes):
-        advice = "It is the shape of one sample, without the axis of the samples."
-        fail("input_shape", argument, "a tuple of positive integers, like (64,)", advice)
+        fail(name, argument, "a tuple of positive integers, like (64,)", advice)
     return values
 
 
@@ -191,6 +303,11 @@ def fail(name: str, received: Any, expected: str, advice: str = "") -> NoReturn:
     """Raises a `ValueError` that says what was expected, what came, and what to do."""
     message = f"Expected `{name}` to be {expected}. Received: {name}={received!r}. {advice}"
     raise ValueError(message.rstrip())
+
+
+def _integers(name: str, argument: Any, minimum: int) -> Any:
+    expected = f"an integer of at least {minimum}, a tuple (low, high) or a list of such integers"
+    return _read(name, argument, expected, lambda value: _integer(value, minimum))
 
 
 def _read(

@@ -1,0 +1,72 @@
+"""Normalization of a model's inputs, adapted to the data that it is trained on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from .data import is_arrays
+
+NAME = "input_normalization"
+
+
+def normalized(x: Any) -> Any:
+    """Returns the inputs after a normalization of each feature (of the last axis).
+
+    Until `adapt_inputs` is called on the model, the layer passes its inputs on as they are.
+    """
+    return keras.layers.Normalization(name=NAME)(x)
+
+
+def adapt_inputs(model: keras.Model, x: Any) -> None:
+    """Gives a model's input normalization the means and variances of the training data.
+
+    The hypermodels `MLP`, `CNN` and `GRU` do this themselves before they train. Beside a builder
+    function, call it on the model before its first `fit`. A model without that layer is left as it
+    is.
+
+    Args:
+        model: A model from a builder of this package, not trained yet.
+        x: The inputs to train on: what the model takes as an array, a dictionary of arrays, or a
+            `tf.data.Dataset` of batches.
+
+    Raises:
+        ValueError: If the data can be read only once, as those of a generator.
+
+    Example:
+
+    >>> import keras_tuner as kt, numpy as np
+    >>> from kt_extensions.builders import build_mlp
+    >>> x = np.array([[1.0], [3.0]])
+    >>> model = build_mlp(
+    ...     kt.HyperParameters(), input_shape=(1,), outputs=2, input_normalization=True
+    ... )
+    >>> adapt_inputs(model, x)
+    >>> layer = model.get_layer("input_normalization")
+    >>> keras.ops.convert_to_numpy(layer(x)).ravel().tolist()
+    [-1.0, 1.0]
+    """
+    layer = next((layer for layer in model.layers if layer.name == NAME), None)
+    if layer is None:
+        return
+    before = keras.Model(model.input, layer.input)
+    if is_arrays(x):
+        layer.adapt(keras.ops.convert_to_numpy(before(x)))
+    elif hasattr(x, "element_spec"):
+        layer.adapt(x.map(lambda inputs, *_: before(inputs)))
+    else:
+        raise ValueError(
+            "Expected arrays or a tf.data.Dataset, whose means the input normalization takes. "
+            f"Received: {type(x).__name__}. Pass one of these, or `input_normalization=False`."
+        )
+
+
+def training_part(x: Any, validation_split: float) -> Any:
+    """Returns the rows that `Model.fit` trains on if it is given a validation split."""
+    if not validation_split or not is_arrays(x):
+        return x
+    first = keras.tree.flatten(x)[0]
+    end = math.floor(len(first) * (1 - validation_split))
+    return keras.tree.map_structure(lambda leaf: leaf[:end], x)
