@@ -46,6 +46,7 @@ def make_model(optimizer=None, **settings):
     """Returns a model whose loss is its only weight."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     optimizer = optimizer or keras.optimizers.SGD(BASE)
+    settings = {"run_eagerly": True, **settings}
     model.compile(optimizer, loss=lambda y, predicted: keras.ops.mean(predicted), **settings)
     return model
 
@@ -117,7 +118,7 @@ def test_decay_after_a_warmup_in_steps():
     assert rates == close([0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
 
 
-@pytest.mark.parametrize("initial", range(1, 6))
+@pytest.mark.parametrize("initial", [1, 2, 5])
 @pytest.mark.parametrize(
     "make",
     [
@@ -173,7 +174,7 @@ def test_factors_of_several_callbacks_are_multiplied():
 
 
 def test_steps_per_execution():
-    model = make_model(steps_per_execution=2)
+    model = make_model(steps_per_execution=2, run_eagerly=False)
     recorded = []
     probe = keras.callbacks.LambdaCallback(
         on_train_batch_begin=lambda batch, logs: recorded.append(
@@ -280,7 +281,7 @@ def test_plateau_counts_after_the_warmup():
 
 
 @pytest.mark.parametrize("wrap", [lambda c: c, lambda c: WarmupDecay(1, c)])
-@pytest.mark.parametrize("cut", range(1, 8))
+@pytest.mark.parametrize("cut", [1, 3, 4, 6])
 def test_plateau_goes_on_with_its_state(cut, wrap):
     losses = [1.0, 0.8, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7]
 
