@@ -138,17 +138,20 @@ class ColumnSpace:
                 f"{self.names}. Received: {names}. A pandas DataFrame becomes one by dict(table)."
             )
         for name in self.names:
-            shape = tuple(getattr(table[name], "shape", ()))
-            if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
-                raise ValueError(
-                    f"Expected one value for each row in `{received}[{name!r}]`. Received: shape "
-                    f"{shape}."
-                )
-            if table[name].dtype.kind in "US":
-                raise ValueError(
-                    f"Expected the strings in `{received}[{name!r}]` as objects, as Keras takes "
-                    f"them. Received: dtype {table[name].dtype}. Convert: column.astype(object)."
-                )
+            _check_column(table[name], f"{received}[{name!r}]")
+
+
+def _check_column(column: Any, received: str) -> None:
+    shape = tuple(getattr(column, "shape", ()))
+    if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
+        raise ValueError(
+            f"Expected one value for each row in `{received}`. Received: {shape or column!r}."
+        )
+    if isinstance(column, np.ndarray) and column.dtype.kind in "SU":
+        raise ValueError(
+            f"Expected the strings in `{received}` as objects, as Keras takes them. Received: "
+            f"{column.dtype}. Convert them: column.astype(object)."
+        )
 
 
 def _read(name: str, column: Any) -> str | list[str] | list[int]:

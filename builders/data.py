@@ -31,9 +31,9 @@ def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
     fits = hasattr(x, "shape") and len(x.shape) == len(shape) + 1
     if not fits or any(s not in (None, r) for s, r in zip(shape, x.shape[1:], strict=True)):
         raise ValueError(
-            f"Expected the inputs `{name}` to have the shape {(None, *shape)}, which is that of the "
-            f"samples and `input_shape={shape}`. Received: {received}. Reshape them, or tell the "
-            "builder their shape: `input_shape=x.shape[1:]`."
+            f"Expected the inputs `{name}` to have the shape {(None, *shape)}, since `input_shape` "
+            f"is {shape}. Received: {received}. Reshape them, or tell the builder the shape of a "
+            "sample: `input_shape=x.shape[1:]`."
         )
 
 

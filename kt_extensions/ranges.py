@@ -6,6 +6,7 @@ hyperparameter, which is then no part of the search space. What can be switched 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import math
 import numbers
@@ -13,7 +14,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias
 
-import keras_tuner as kt
 import numpy as np
 
 Scalar: TypeAlias = int | float | str | bool
@@ -134,13 +134,7 @@ def declare_where(
     Returns:
         The value of the child, or None where it is inactive.
     """
-    active = [level for level in parent.levels if level in values]
-    if not active:
-        return None
-    if len(active) == len(parent.levels):
-        return child.declare(hp, name)
-    with hp.conditional_scope(parent.name, active):
-        return child.declare(hp, name)
+    return declare_where_all(hp, [(parent, values)], child, name)
 
 
 def declare_where_all(
@@ -160,24 +154,32 @@ def declare_where_all(
     parents = [(parent, [v for v in parent.levels if v in values]) for parent, values in conditions]
     if not all(active for _, active in parents):
         return None
-    open_ones = [(p, active) for p, active in parents if len(active) < len(p.levels)]
-    if len(open_ones) < 2 or isinstance(child, Fixed):
-        active_now = all(hp.get(p.name) in active for p, active in open_ones[1:])
-        parent, active = open_ones[0] if open_ones else parents[0]
-        return declare_where(hp, parent, active, child, name) if active_now else None
-    declared = [_declared_where(parent, active, child, name) for parent, active in open_ones]
-    declared[0].conditions = [condition for one in declared for condition in one.conditions]
-    hp.merge(declared[:1])
-    return hp.get(declared[0].name) if hp.is_active(declared[0]) else None
+    parents = [(p, active) for p, active in parents if len(active) < len(p.levels)]
+    if isinstance(child, Fixed) or not parents:
+        active_now = all(parent.declare(hp) in active for parent, active in parents)
+        return child.declare(hp, name) if active_now else None
+    if len(parents) == 1:
+        [(parent, active)] = parents
+        with hp.conditional_scope(parent.name, active):
+            return child.declare(hp, name)
+    joint = _joint(hp, parents, child, name)
+    hp.merge([joint], overwrite=False)
+    return hp.values[joint.name] if hp.is_active(joint) else None
 
 
-def _declared_where(parent: Discrete, active: list[Scalar], child: Range, name: str | None) -> Any:
-    """Returns KerasTuner's hyperparameter for a child with one condition."""
-    hp = kt.HyperParameters()
-    parent.declare(hp)
-    with hp.conditional_scope(parent.name, active):
-        child.declare(hp, name)
-    return hp.space[-1]
+def _joint(
+    hp: Any, parents: list[tuple[Discrete, list[Scalar]]], child: Range, name: str | None
+) -> Any:
+    """Returns KerasTuner's hyperparameter for a child with a condition for each parent."""
+    alone = []
+    for parent, active in parents:
+        apart = copy.deepcopy(hp)  # with its open scopes
+        with apart.conditional_scope(parent.name, active):
+            child.declare(apart, name)
+        alone.append(apart.space[-1])
+    conditions = [condition for one in alone for condition in one.conditions]
+    alone[0].conditions = [c for i, c in enumerate(conditions) if c not in conditions[:i]]
+    return alone[0]
 
 
 def integers(

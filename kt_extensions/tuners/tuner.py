@@ -129,11 +129,15 @@ class Tuner(BestTrials):
         Args:
             *fit_args: Positional arguments for `Model.fit`, as in `keras_tuner.Tuner.search`.
             **fit_kwargs: Keyword arguments for `Model.fit`. `verbose` as told above.
+
+        Raises:
+            ValueError: If the data do not fit a hypermodel that can tell, as our builders can.
         """
         self._began = time.monotonic()
         if is_chief():
             super().search(*fit_args, **fit_kwargs)
             return
+        self._prepare(fit_args, fit_kwargs)
         verbose = fit_kwargs.get("verbose", 1)
         if "verbose" in fit_kwargs:
             fit_kwargs["verbose"] = 2 if verbose == 2 else 0
@@ -141,6 +145,15 @@ class Tuner(BestTrials):
             planned = getattr(self.oracle, "planned_trials", self.oracle.max_trials)
             self._progress = SearchProgress(self.oracle, planned)
         self._search_with_progress(fit_args, fit_kwargs)
+
+    def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
+        """Lets a hypermodel that can, such as our builders, see the data before the first trial."""
+        prepare = getattr(self.hypermodel, "prepare", None)
+        if prepare is None:
+            return
+        hp = self.oracle.get_space()
+        prepare(hp, *fit_args, **fit_kwargs)
+        self.oracle.update_space(hp)
 
     # The hooks that KerasTuner calls.
 

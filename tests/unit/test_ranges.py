@@ -1,5 +1,7 @@
 """What a builder's argument says about a hyperparameter."""
 
+import contextlib
+
 import keras_tuner as kt
 import numpy as np
 import pytest
@@ -44,6 +46,56 @@ def test_names_are_unordered():
     assert (kind, config["values"], config["ordered"]) == ("Choice", ["tanh", "relu"], False)
 
 
+@pytest.mark.parametrize("argument", [["tanh", "relu"], ("tanh", "relu")])
+def test_names_may_stand_in_a_tuple(argument):
+    assert ranges.names("activation", argument, ("relu", "tanh")).levels == ("tanh", "relu")
+
+
+def test_doublings():
+    _, [(kind, config)] = declared(ranges.doublings("batch_size", (10, 100)))
+    [p] = kt.HyperParameters.from_config(
+        {"space": [{"class_name": kind, "config": config}], "values": {}}
+    ).space
+    values = {p.prob_to_value(share) for share in np.linspace(0, 0.999, 50)}
+    assert values == {10, 20, 40, 80}
+    assert declared(ranges.doublings("batch_size", 48)) == (48, [])
+    with pytest.raises(ValueError, match="`batch_size` to be an integer of at least 1"):
+        ranges.doublings("batch_size", (0, 8))
+
+
+def test_zero_switches_a_logarithmic_range_off():
+    assert declared(ranges.floats("l2", 0, sampling="log", zero=True)) == (0.0, [])
+    _, [(_, config)] = declared(ranges.floats("l2", [0, 1e-3], sampling="log", zero=True))
+    assert config["values"] == [0.0, 1e-3]
+    with pytest.raises(ValueError, match="`l2` to be a number above 0"):
+        ranges.floats("l2", (0, 1e-3), sampling="log", zero=True)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "searched"),
+    [(True, True, False), ([False], False, False), ([True, False], False, True)],
+)
+def test_switch(argument, value, searched):
+    received, space = declared(ranges.switch("residual", argument))
+    assert received is value
+    assert [kind for kind, _ in space] == ["Boolean"] * searched
+
+
+@pytest.mark.parametrize("argument", [None, 1, "yes", [], [True, True], [0, 1], [True, None]])
+def test_wrong_switch(argument):
+    with pytest.raises(ValueError, match=r"`residual` to be True, False, or \[False, True\]"):
+        ranges.switch("residual", argument)
+
+
+def test_none_is_no_hyperparameter():
+    def read(name, argument):
+        return ranges.integers(name, argument, minimum=1)
+
+    assert declared(ranges.unless_none("epochs", None, read)) == (None, [])
+    value, [(kind, _)] = declared(ranges.unless_none("epochs", (1, 3), read))
+    assert (value, kind) == (1, "Int")
+
+
 @pytest.mark.parametrize("argument", [(1, 3), [1, 2, 3], [2, 4], 4])
 @pytest.mark.parametrize("wanted", [{1, 2, 3, 4}, {2, 4}, {1}, {9}])
 def test_child_is_active_where_the_parent_has_the_values(argument, wanted):
@@ -55,6 +107,43 @@ def test_child_is_active_where_the_parent_has_the_values(argument, wanted):
         parent.declare(hp)
         value = ranges.declare_where(hp, parent, wanted, child)
         assert (value is not None) == (level in wanted)
+
+
+def test_fixed_child_has_no_value_where_it_is_inactive():
+    parent = ranges.names("normalization", ["none", "batch"], ("none", "batch"))
+    child = ranges.floats("momentum", 0.9)
+    for name, value in [("none", None), ("batch", 0.9)]:
+        hp = kt.HyperParameters()
+        hp.values["normalization"] = name
+        parent.declare(hp)
+        assert ranges.declare_where(hp, parent, ["batch"], child) == value
+        assert len(hp.space) == 1
+
+
+@pytest.mark.parametrize("scope", [None, "net"])
+@pytest.mark.parametrize("argument", [(16, 256), 32])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("width", ["each", "constant"])
+def test_child_of_two_parents(scope, argument, depth, width):
+    parents = [
+        (ranges.integers("depth", (1, 3), minimum=1), [2, 3]),
+        (ranges.names("width", ["each", "constant"], ("each", "constant")), ["each"]),
+    ]
+    child = ranges.integers("units", argument, minimum=1)
+    prefix = "" if scope is None else f"{scope}/"
+    hp = kt.HyperParameters()
+    hp.values.update({f"{prefix}depth": depth, f"{prefix}width": width, f"{prefix}units_1": 99})
+    with hp.name_scope(scope) if scope else contextlib.nullcontext():
+        for _ in range(2):  # a space that is built again stays as it is
+            for parent, _ in parents:
+                parent.declare(hp)
+            value = ranges.declare_where_all(hp, parents, child, "units_1")
+    active = depth > 1 and width == "each"
+    assert value == ((99 if argument == (16, 256) else 32) if active else None)
+    conditions = {p.name: [(c.name, c.values) for c in p.conditions] for p in hp.space}
+    joint = {f"{prefix}units_1": [(f"{prefix}depth", [2, 3]), (f"{prefix}width", ["each"])]}
+    plain = {f"{prefix}depth": [], f"{prefix}width": []}
+    assert conditions == (plain if argument == 32 else plain | joint)
 
 
 def test_condition_that_always_holds_is_left_out():
@@ -106,7 +195,6 @@ def test_logarithmic_scale_leaves_out_zero(argument):
     [
         ("rely", "Did you mean 'relu'"),
         (["tanh", "rely"], "Did you mean 'relu'"),
-        (("relu", "tanh"), "Write a list"),
         (3, "activation=3"),
     ],
 )
