@@ -1,0 +1,147 @@
+"""Tables of numbers and categories."""
+
+import keras
+import keras_tuner as kt
+import numpy as np
+import pytest
+
+from kt_extensions.builders import MLP, read_columns
+from kt_extensions.builders.columns import CategoryNumber
+
+ROWS = 90
+RNG = np.random.default_rng(0)
+TABLE = {
+    "age": RNG.uniform(20, 60, ROWS),
+    "income": RNG.uniform(1e3, 1e5, ROWS),
+    "job": np.array(["clerk", "nurse", "smith"] * 30, dtype=object),
+    "month": np.array([1, 5, 9] * 30),
+    "member": np.array([True, False] * 45),
+}
+COLUMNS = {**read_columns(TABLE), "month": [1, 5, 9]}
+needs_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="models of strings need TensorFlow"
+)
+
+
+def trained(encoding, **arguments):
+    hypermodel = MLP(input_shape=COLUMNS, outputs=3, encoding=encoding, depth=1, **arguments)
+    hp = kt.HyperParameters()
+    model = hypermodel.build(hp)
+    hypermodel.fit(hp, model, TABLE, np.arange(ROWS) % 3, verbose=0)
+    return model
+
+
+def test_columns_are_read():
+    assert read_columns(TABLE) == {
+        "age": "number",
+        "income": "number",
+        "job": ["clerk", "nurse", "smith"],
+        "month": "number",
+        "member": [0, 1],
+    }
+
+
+def test_unreadable_column():
+    with pytest.raises(ValueError, match=r"column 'a' of \['NoneType', 'str'\]"):
+        read_columns({"a": np.array(["x", None], dtype=object)})
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(("encoding", "width"), [("one_hot", 2 + 4 + 4 + 3), ("embedding", 2 + 9)])
+def test_encodings(encoding, width):
+    model = trained(encoding, embedding_size=3)
+    [vector] = [layer for layer in model.layers if layer.name.startswith("concatenate")]
+    assert vector.output.shape == (None, width)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_category_learnt(encoding):
+    hypermodel = MLP(
+        input_shape=COLUMNS, outputs=3, encoding=encoding, depth=1, learning_rate=0.03, dropout=0.0
+    )
+    hp = kt.HyperParameters()
+    model = hypermodel.build(hp)
+    y = np.arange(ROWS) % 3  # the job tells it, and so does the month
+    hypermodel.fit(hp, model, TABLE, y, epochs=20, verbose=0)
+    assert model.evaluate(TABLE, y, verbose=0, return_dict=True)["accuracy"] == 1.0
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_unknown_categories_are_alike(encoding):
+    model = trained(encoding)
+    one = {name: column[:1] for name, column in TABLE.items()}
+    first, second, known = (
+        model.predict({**one, "job": np.array([job], dtype=object)}, verbose=0)
+        for job in ("judge", "baker", "nurse")
+    )
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - known).max() > 1e-6
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_model_is_saved_with_its_vocabulary(encoding, tmp_path):
+    model = trained(encoding)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(TABLE), model.predict(TABLE))
+
+
+@needs_tensorflow
+def test_numbers_are_normalized_by_the_training_data():
+    layer = trained("one_hot").get_layer("input_normalization")
+    expected = [[TABLE["age"].mean(), TABLE["income"].mean()]]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.mean), expected, rtol=1e-5)
+
+
+def test_size_of_an_embedding_belongs_to_embeddings():
+    hp = kt.HyperParameters()
+    MLP(input_shape={"month": [1, 2]}, outputs=3).build(hp)
+    [p] = [p for p in hp.space if p.name == "embedding_size"]
+    assert [(c.name, c.values) for c in p.conditions] == [("encoding", ["embedding"])]
+
+
+def test_table_of_numbers_has_no_encoding():
+    hp = kt.HyperParameters()
+    MLP(input_shape={"a": "number", "b": "number"}, outputs=3).build(hp)
+    assert not {"encoding", "embedding_size"} & {p.name for p in hp.space}
+
+
+def test_category_numbers():
+    layer = CategoryNumber([7, -2, 40])
+    numbers = layer(np.array([[7.0], [40.0], [-2.0], [0.0]]))
+    assert keras.ops.convert_to_numpy(numbers).ravel().tolist() == [1, 3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({}, "a shape, or a dictionary of columns"),
+        ({"a": "numbers"}, "'number' or a list of different strings or integers"),
+        ({"a": []}, r"input_shape\['a'\]"),
+        ({"a": [1, 1]}, "different"),
+        ({"a": [1, "x"]}, "strings or integers"),
+        ({"a": [1.5]}, "strings or integers"),
+    ],
+)
+def test_wrong_columns(columns, message):
+    with pytest.raises(ValueError, match=message):
+        MLP(input_shape=columns, outputs=3)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.ones((ROWS, 5)), "a dictionary of arrays with the keys .*Received: ndarray"),
+        ({"age": TABLE["age"]}, r"Received: \['age'\]"),
+        ({**TABLE, "age": np.ones((ROWS, 2))}, r"one value for each row in `x\['age'\]`"),
+        ({**TABLE, "job": TABLE["job"].astype(str)}, "column.astype.object"),
+        ({**TABLE, "age": TABLE["age"][:5]}, "as many samples as targets"),
+    ],
+)
+def test_wrong_tables(table, message):
+    with pytest.raises(ValueError, match=message):
+        MLP(input_shape=COLUMNS, outputs=3).check(table, np.zeros(ROWS))
