@@ -5,6 +5,7 @@ from .columns import read_columns
 from .gru import GRU, build_gru
 from .inputs import adapt_inputs
 from .mlp import MLP, build_mlp
+from .windows import windows
 
 __all__ = [
     "CNN",
@@ -15,4 +16,5 @@ __all__ = [
     "build_gru",
     "build_mlp",
     "read_columns",
+    "windows",
 ]

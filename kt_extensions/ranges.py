@@ -272,15 +272,15 @@ def unless_none(name: str, argument: Any, read: Callable[[str, Any], Range]) -> 
     return Fixed(name, None) if argument is None else read(name, argument)
 
 
-def count(name: str, argument: Any) -> int:
-    """Reads an argument that stands for one positive integer.
+def count(name: str, argument: Any, *, minimum: int = 1) -> int:
+    """Reads an argument that stands for one integer of at least `minimum`.
 
     Raises:
         ValueError: If it does not.
     """
-    value = _integer(argument, 1)
+    value = _integer(argument, minimum)
     if value is None:
-        fail(name, argument, "an integer of at least 1; it cannot be searched")
+        fail(name, argument, f"an integer of at least {minimum}; it cannot be searched")
     return value
 
 
