@@ -4,7 +4,9 @@ import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
+from keras_tuner.errors import FatalValueError
 
+import kt_extensions as kte
 from kt_extensions.builders import MLP
 
 X, Y = np.ones((64, 4)), np.zeros(64)
@@ -101,3 +103,179 @@ def test_random_search_finds_a_good_model(digits, tmp_path):
     model = tuner.get_best_models()[0]
     _, accuracy = model.evaluate(*validation, verbose=0)
     assert accuracy == pytest.approx(best.score, abs=1e-6)
+
+
+def fitted(values=(), x=X, y=Y, fit_arguments=(), **arguments):
+    """Trains one configuration; returns the arguments that `Model.fit` got, and the model."""
+    hypermodel = MLP(**{"input_shape": (4,), "outputs": 3, "schedule": "fixed", **arguments})
+    hp = kt.HyperParameters()
+    hp.values.update(values)
+    model = hypermodel.build(hp)
+    received = {}
+    fit = model.fit
+
+    def spy(*args, **kwargs):
+        received.update(kwargs)
+        return fit(*args, **kwargs)
+
+    model.fit = spy
+    hypermodel.fit(hp, model, x, y, verbose=0, **dict(fit_arguments))
+    return received, model
+
+
+def test_epochs_are_tuned():
+    received, _ = fitted({"epochs": 3}, epochs=(1, 4))
+    assert received["epochs"] == 3
+
+
+def test_epochs_given_twice_end_the_search():
+    hypermodel = MLP(input_shape=(4,), outputs=3, epochs=(1, 4))
+    hp = kt.HyperParameters()
+    with pytest.raises(FatalValueError, match="`epochs` in one place"):
+        hypermodel.fit(hp, hypermodel.build(hp), X, Y, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("validation", "monitor"), [({}, "loss"), ({"validation_split": 0.25}, "val_loss")]
+)
+def test_patience_stops_a_training(validation, monitor):
+    arguments = {"epochs": 50, "learning_rate": 1e-30, "dropout": 0.0, "normalization": "none"}
+    received, model = fitted(
+        {"patience": 2}, fit_arguments=validation, patience=(1, 3), **arguments
+    )
+    [callback] = received["callbacks"]
+    assert (callback.monitor, callback.patience) == (monitor, 2)
+    assert len(model.history.epoch) == 3
+
+
+def test_own_callbacks_are_kept():
+    mine = keras.callbacks.LambdaCallback()
+    received, _ = fitted(fit_arguments={"callbacks": [mine]}, patience=2)
+    assert received["callbacks"][0] is mine
+    assert len(received["callbacks"]) == 2
+
+
+def test_schedule_sets_the_rate_of_each_epoch():
+    _, model = fitted(schedule="cosine", epochs=4, learning_rate=0.01)
+    rates = model.history.history["learning_rate"]
+    assert rates == pytest.approx([0.01 * (1 + np.cos(np.pi * e / 4)) / 2 for e in range(4)])
+
+
+def test_classes_are_weighed():
+    y = np.repeat([0, 1, 2], [40, 16, 8])
+    received, _ = fitted({"class_weight": "balanced"}, y=y, class_weight=["none", "balanced"])
+    weights = received["class_weight"]
+    assert weights == pytest.approx({0: 64 / 3 / 40, 1: 64 / 3 / 16, 2: 64 / 3 / 8})
+    received, _ = fitted({"class_weight": "none"}, y=y, class_weight=["none", "balanced"])
+    assert "class_weight" not in received
+
+
+def test_classes_are_counted_in_the_training_part():
+    y = np.repeat([0, 1, 0, 2], [24, 8, 16, 16])
+    fit = {"validation_split": 0.5}
+    received, _ = fitted(y=y, fit_arguments=fit, class_weight="balanced")
+    assert received["class_weight"] == pytest.approx({0: 32 / 48, 1: 2.0, 2: 1.0})
+
+
+def test_two_classes_of_one_output_are_weighed():
+    y = np.repeat([0, 1], [48, 16])
+    received, _ = fitted(y=y, outputs=1, task="classification", class_weight="balanced")
+    assert received["class_weight"] == pytest.approx({0: 64 / 96, 1: 2.0})
+
+
+RAW = np.random.default_rng(0).normal(5, 3, (64, 4)) * [1, 10, 100, 1000]
+
+
+def normalized(model, x):
+    layer = model.get_layer("input_normalization")
+    return keras.ops.convert_to_numpy(keras.Model(model.input, layer.output)(x))
+
+
+def test_inputs_are_normalized_by_the_training_part():
+    _, model = fitted(x=RAW, fit_arguments={"validation_split": 0.25})
+    inputs = normalized(model, RAW)[:48]
+    np.testing.assert_allclose(inputs.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(inputs.std(0), 1, rtol=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+def test_inputs_are_normalized_by_a_dataset():
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((RAW, Y)).batch(24)
+    _, model = fitted(x=data, y=None, fit_arguments={"shuffle": False})
+    np.testing.assert_allclose(normalized(model, RAW).std(0), 1, rtol=1e-4)
+
+
+def test_generator_cannot_normalize_the_inputs():
+    with pytest.raises(FatalValueError, match="`input_normalization=False`"):
+        fitted(x=generator(), y=None, fit_arguments={"steps_per_epoch": 1})
+
+
+def test_normalization_is_saved(tmp_path):
+    _, model = fitted(x=RAW)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(RAW), model.predict(RAW))
+
+
+WRONG = [
+    ((np.ones((64, 5)), Y), {}, r"inputs `x` to have the shape \(None, 4\).*Received: \(64, 5\)"),
+    ((X, np.full(64, 3)), {}, r"integers from 0 to 2 \(`outputs=3`\). Received: also \[3\]"),
+    ((X, np.full(64, -1)), {}, r"Received: also \[-1\]"),
+    ((X, np.full(64, 0.5)), {}, r"Received: also \[0.5\]"),
+    ((X, np.eye(3)[Y.astype(int)]), {}, r"y.argmax\(-1\)"),
+    ((X, Y[:60]), {}, r"Received: \[64\] samples and \[60\] targets"),
+    ((X[:0], Y[:0]), {}, "at least one"),
+    ((X, Y), {"validation_data": (X[:, :2], Y)}, r"`validation_data\[0\]`"),
+    ((X, Y), {"validation_data": (X, Y + 7)}, r"`validation_data\[1\]`.*\[7.0\]"),
+]
+
+
+@pytest.mark.parametrize(("args", "kwargs", "message"), WRONG)
+def test_wrong_data_end_a_search_before_its_first_trial(args, kwargs, message, tmp_path):
+    tuner = kte.TPE(
+        MLP(input_shape=(4,), outputs=3), "loss", max_trials=3, seed=0, directory=tmp_path
+    )
+    with pytest.raises(ValueError, match=message):
+        tuner.search(*args, **kwargs, verbose=0)
+    assert tuner.oracle.trials == {}
+    tuner.search(X, Y, verbose=0)  # the project has taken no harm
+    assert [t.status for t in tuner.oracle.trials.values()] == ["COMPLETED"] * 3
+
+
+def test_wrong_data_end_a_search_of_kerastuner_in_its_first_trial(tmp_path):
+    tuner = kt.RandomSearch(
+        MLP(input_shape=(4,), outputs=3), "loss", max_trials=5, directory=tmp_path
+    )
+    with pytest.raises(FatalValueError, match="integers from 0 to 2"):
+        tuner.search(X, Y + 5, verbose=0)
+    assert len(tuner.oracle.trials) <= 1
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+def test_wrong_shape_of_a_dataset_ends_a_search_before_its_first_trial(tmp_path):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((X[:, :3], Y)).batch(8)
+    tuner = kte.TPE(MLP(input_shape=(4,), outputs=3), "loss", max_trials=3, directory=tmp_path)
+    with pytest.raises(ValueError, match=r"shape \(None, 4\)"):
+        tuner.search(data, verbose=0)
+    assert tuner.oracle.trials == {}
+
+
+def test_batch_size_is_searched_from_the_first_trial_on(tmp_path):
+    firsts = set()
+    for seed in range(8):
+        tuner = kte.TPE(
+            MLP(input_shape=(4,), outputs=3, schedule="fixed"),
+            "loss",
+            max_trials=1,
+            seed=seed,
+            directory=tmp_path,
+            project_name=str(seed),
+        )
+        tuner.search(X, Y, verbose=0)
+        [trial] = tuner.oracle.trials.values()
+        firsts.add(trial.hyperparameters.get("batch_size"))
+    assert len(firsts) > 1

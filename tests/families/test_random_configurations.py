@@ -1,0 +1,33 @@
+"""Random configurations of every family, with everything searched that can be.
+
+Twenty of each here; `python -m tests.families.configurations FAMILY 0 200` tries more.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import keras
+import pytest
+
+from tests.families.configurations import check
+from tests.families.spaces import FAMILIES, samples
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_configuration_trains_and_is_saved(family, seed, tmp_path):
+    keras.utils.clear_session()
+    check(*samples(family), seed, tmp_path)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_other_backends(family, backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    command = [sys.executable, "-m", "tests.families.configurations", family, "0", "3"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert f"{backend}: 3 configurations of {family}" in told.stdout
