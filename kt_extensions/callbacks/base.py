@@ -98,6 +98,9 @@ class RateCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
+        if self._clock.batch >= self._trained:
+            self._clock.batch = self._trained - 1
+            self._apply()
         if self._clock.length is None:
             self._clock.length = self._trained
         for rate in self._rates:

@@ -27,6 +27,12 @@ def make_model(optimizer, **settings):
     return model
 
 
+def batches():
+    """Yields an epoch, and does not tell how long it is."""
+    for _ in range(4):
+        yield ONES[:4], ONES[:4]
+
+
 def trained(callbacks, optimizer=None, settings=None, **fit):
     """Returns the rates in the logs, and the sum of those that each epoch of 4 steps applied."""
     model = make_model(optimizer or keras.optimizers.SGD(0.5), **settings or {})
@@ -34,8 +40,10 @@ def trained(callbacks, optimizer=None, settings=None, **fit):
     reader = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: weights.append(float(model.get_weights()[0][0, 0]))
     )
-    fit = {"epochs": 4, "batch_size": 4, "verbose": 0, "callbacks": [*callbacks, reader], **fit}
-    history = model.fit(ONES, ONES, **fit).history
+    fit = {"epochs": 4, "verbose": 0, "callbacks": [*callbacks, reader], **fit}
+    if "x" not in fit:
+        fit |= {"x": ONES, "y": ONES, "batch_size": 4}
+    history = model.fit(**fit).history
     return {"rates": history["learning_rate"], "sums": (-np.diff(weights)).tolist()}
 
 
@@ -50,10 +58,13 @@ def hypergradient(optimizer):
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
-def executions():
-    """Does several steps at once, which Keras cannot with PyTorch, nor on logical processors."""
-    settings = {"steps_per_execution": 2}
-    return {"executions": trained([LearningRateWarmup(2)], settings=settings)}
+def results_on_one_device():
+    """Returns what Keras cannot do on logical processors, nor all of it with PyTorch."""
+    found = {"generator": trained([LearningRateWarmup(6, unit="step")], x=batches(), epochs=1)}
+    if keras.config.backend() != "torch":
+        settings = {"steps_per_execution": 2}
+        found["executions"] = trained([LearningRateWarmup(2)], settings=settings)
+    return found
 
 
 def results():
@@ -84,8 +95,5 @@ def on_replicas():
 
 
 if __name__ == "__main__":
-    if "replicas" in sys.argv:
-        found = on_replicas()
-    else:
-        found = results() | ({} if keras.config.backend() == "torch" else executions())
-    print(json.dumps(found))
+    replicas = "replicas" in sys.argv
+    print(json.dumps(on_replicas() if replicas else results() | results_on_one_device()))

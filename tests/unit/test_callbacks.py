@@ -202,8 +202,10 @@ def data_of_unknown_length():
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_unknown_length_in_steps():
-    rates, _ = fit(LearningRateWarmup(8, unit="step", start=0.2), data=data_of_unknown_length())
+    warmup = LearningRateWarmup(8, unit="step", start=0.2)
+    rates, history = fit(warmup, data=data_of_unknown_length())
     assert rates == close([0.1 + 0.05 * step for step in range(8)] + [0.5] * 4)
+    assert history["learning_rate"] == close(rates[3::4])
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
@@ -373,6 +375,22 @@ def test_one_of_several_optimizers():
     history = model.fit(ONES, ONES, epochs=2, verbose=0, callbacks=[callback])
     assert history.history["learning_rate"] == close([0.05, 0.005])
     assert float(model.first_optimizer.learning_rate) == close(0.5)
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
+)
+def test_optimizers_of_parts_of_a_model():
+    parts = {"slow/.*": keras.optimizers.SGD(0.05)}
+    optimizer = keras.optimizers.MultiOptimizer(
+        keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5), parts)
+    )
+    layers = [keras.layers.Dense(1), keras.layers.Dense(1, name="slow")]
+    model = keras.Sequential([keras.Input((1,)), *layers])
+    model.compile(optimizer, loss="mse")
+    history = model.fit(ONES, ONES, epochs=2, verbose=0, callbacks=[StepDecay(0.1, every=1)])
+    ends = [history.history[f"learning_rate_optimizer_{i}"][-1] for i in range(2)]
+    assert sorted(ends) == close([0.005, 0.05])
 
 
 def test_model_without_such_an_optimizer():
