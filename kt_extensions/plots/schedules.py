@@ -1,0 +1,65 @@
+"""Learning-rate schedules over time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kt_extensions.plots.drawing import TEXT, finish, new_axes
+from kt_extensions.schedules import Schedule, check
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, without its yellow, which is too pale for lines.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_POINTS = 1000
+
+
+def plot_schedules(
+    schedules: Mapping[str, Schedule],
+    *,
+    until: float,
+    rate: float = 1.0,
+    title: str = "learning rate",
+    unit: str = "epoch",
+    ax: Axes | None = None,
+) -> Figure:
+    """Draws schedules as lines.
+
+    Args:
+        schedules: Functions of `kt_extensions.schedules`, by the names that the legend gives them.
+        until: The end of the time axis, a positive number of epochs or steps.
+        rate: The base rate; by default the factors are drawn.
+        title: What stands above.
+        unit: What the time axis counts.
+        ax: Where to draw. By default a new figure of 7 by 4 inches, which is not registered with
+            pyplot and needs no display.
+
+    Returns:
+        The figure; save it with `figure.savefig("schedules.png", dpi=200)`.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        ValueError: If `until` is not positive.
+
+    Example:
+        >>> from kt_extensions.schedules import cosine, join, warmup
+        >>> both = {"cosine": cosine(30), "warm-up first": join([warmup(5), cosine(25)], [5])}
+        >>> figure = plot_schedules(both, until=30, rate=0.1)  # doctest: +SKIP
+    """
+    check("until", until, lambda end: end > 0, "a positive number")
+    axes = new_axes() if ax is None else ax
+    times = [until * i / _POINTS for i in range(_POINTS + 1)]
+    lines = []
+    for schedule, color in zip(schedules.values(), itertools.cycle(_COLORS), strict=False):
+        lines += axes.plot(times, [rate * schedule(t) for t in times], color=color, lw=1.8)
+    axes.set_xlabel(unit, color=TEXT)
+    axes.set_ylabel("factor of the rate" if rate == 1 else "rate", color=TEXT)
+    finish(axes, title, grid="both")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 2}
+    axes.legend(lines, list(schedules), frameon=False, labelcolor=TEXT, **below)
+    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
+    return figure
