@@ -18,6 +18,7 @@ from kt_extensions.callbacks import (
     StepDecay,
     WarmupDecay,
 )
+from kt_extensions.snapshot import Continuation, snapshot_file
 
 BASE = 0.5
 ONES = np.ones((8, 1), "float32")
@@ -301,6 +302,45 @@ def test_plateau_without_state_takes_the_rate_of_the_restored_optimizer():
     callbacks = [Restore(), PlateauDecay(0.1, patience=1)]
     _, history = fit([Metric([1.0] * 5), *callbacks], epochs=5, initial_epoch=3)
     assert history["learning_rate"] == close([0.05, 0.05])
+
+
+class Subclassed(keras.Model):
+    """A model that is only built, and restored, in its first step."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1, use_bias=False)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def subclassed():
+    model = Subclassed()
+    model.compile(keras.optimizers.SGD(BASE), loss="mse")
+    return model
+
+
+@pytest.mark.parametrize("make_new", [make_model, subclassed])
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: StepDecay(0.1, every=2), [0.5, 0.5, 0.05, 0.05, 0.005]),
+        (lambda: CosineDecay(8), [0.5, 0.48097, 0.42678, 0.34567, 0.25]),
+        (lambda: WarmupDecay(1, StepDecay(0.1, every=2)), [0.38750, 0.5, 0.5, 0.05, 0.05]),
+        (lambda: PlateauDecay(0.1, patience=2), [0.5, 0.5, 0.5, 0.05, 0.05]),
+    ],
+)
+def test_promoted_trial_has_the_rates_of_one_never_cut(make_new, make, expected, tmp_path):
+    files = [snapshot_file(tmp_path, i) for i in range(2)]
+    rates = []
+    for start, end, first, last in ((None, files[0], 0, 4), (files[0], files[1], 4, 5)):
+        history = make_new().fit(
+            ONES, ONES, batch_size=2, initial_epoch=first, epochs=last, verbose=0,
+            callbacks=[Continuation(start, end), Metric([1.0] * 5), make()],
+        )  # fmt: skip
+        rates += history.history["learning_rate"]
+    assert rates == pytest.approx(expected, rel=1e-3)
 
 
 def test_plateau_begins_anew_with_epoch_0():
