@@ -28,7 +28,7 @@ class GRUSpace(ModelSpace):
     depth: IntRange = (1, 2)
     units: IntRange = (16, 64)
     width: Names = "each"
-    bidirectional: Switch = (False, True)
+    bidirectional: Switch = False
     recurrent_dropout: FloatRange = 0.0
     pooling: Names = ("last", "average", "attention")
     conv_layers: IntRange = (0, 1)
@@ -130,7 +130,8 @@ class GRU(TunedTraining, GRUSpace):
             for each direction.
         width: "each" layer has a width of its own, all have that of the first ("constant"), or each
             half of that before ("pyramid"). Some of these.
-        bidirectional: Whether the layers read the steps in both directions.
+        bidirectional: Whether the layers read the steps in both directions, which takes about twice
+            the time. False unless told otherwise.
         recurrent_dropout: Share of the states that is dropped between the steps, in [0, 1). Above
             0 it rules out the fast kernels.
         pooling: What becomes of the steps: some of "last" (of the layer's states, that after
@@ -164,7 +165,7 @@ class GRU(TunedTraining, GRUSpace):
     >>> hp = kt.HyperParameters()
     >>> model = hypermodel.build(hp)
     >>> [p.name for p in hp.space]  # doctest: +NORMALIZE_WHITESPACE
-    ['units_0', 'bidirectional', 'pooling', 'dropout', 'window', 'learning_rate']
+    ['units_0', 'pooling', 'dropout', 'window', 'learning_rate']
     >>> model.output_shape
     (None, 6)
 
