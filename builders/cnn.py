@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,11 @@ from . import inputs
 from .augmentation import AugmentationSpace
 from .convolutions import ConvolutionSpace
 from .features import FeatureSpace
+from .layers import Hidden
+from .phases import TwoPhases
 from .space import ModelSpace, arguments_of
 from .training import TunedTraining
+from .transfer import Backbone, BackboneSpace
 
 
 @dataclass(kw_only=True, eq=False)
@@ -37,6 +41,8 @@ class CNNSpace(ModelSpace):
     rotation: FloatRange = 0.0
     zoom: FloatRange = 0.0
     contrast: FloatRange = 0.0
+    backbone: Backbone | None = None
+    fine_tuned_share: FloatRange = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,16 +54,25 @@ class CNNSpace(ModelSpace):
         self._augmentation = AugmentationSpace.of(**self._arguments(AugmentationSpace.of))
         self._convolutions = ConvolutionSpace.of(**self._arguments(ConvolutionSpace.of))
         self._features = FeatureSpace.of(**self._arguments(FeatureSpace.of))
+        self._backbone: BackboneSpace | None = None
+        if self.backbone is not None:
+            self._backbone = BackboneSpace.of(**self._arguments(BackboneSpace.of))
 
     def features(self, hp: Any) -> tuple[Any, Any]:
         """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""
         images = keras.Input(self.input_shape)
-        x = inputs.normalized(images) if self._input_normalization.declare(hp) else images
+        hidden = self._hidden.declare(hp)
+        if self._backbone is None:
+            x = self._blocks(hp, images, hidden)
+        else:
+            x = self._backbone.apply(hp, self._augmentation.apply(hp, images))
+        return images, self._features.apply(hp, x, hidden)
+
+    def _blocks(self, hp: Any, x: Any, hidden: Hidden) -> Any:
+        x = inputs.normalized(x) if self._input_normalization.declare(hp) else x
         x = self._augmentation.apply(hp, x)
         blocks = self._convolutions.declare(hp, len(self.input_shape) - 1)
-        residual, hidden = self._residual.declare(hp), self._hidden.declare(hp)
-        x = blocks.apply(x, hidden, residual=residual)
-        return images, self._features.apply(hp, x, hidden)
+        return blocks.apply(x, hidden, residual=self._residual.declare(hp))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -98,6 +113,20 @@ class CNN(TunedTraining, CNNSpace):
             also searches without.
         zoom: Largest change of the size in the training, as a share of it, in [0, 1).
         contrast: Largest change of the contrast in the training, as a share of it, in [0, 1).
+        backbone: A model to stand in the place of the blocks, which are then not searched: any
+            `keras.Model` with declared inputs, mostly one trained before without its head. Each
+            trial has a copy of it and its weights. Or a function without arguments that returns a
+            new one at each call. It is given the inputs as they are, without
+            `input_normalization`: let them be as those that it was trained on, or let it begin
+            with a layer for that. It stays in inference mode, so that moving averages of batch
+            normalizations do not change; their weights are not trained.
+        fine_tuned_share: Share of the backbone's layers, from the last one, that are trained
+            further, in [0, 1]; of those with weights that are no batch normalizations, rounded up.
+        head_epochs: Epochs in which the head alone is trained, before these layers are too. A
+            number, not a share of all epochs, so that a trial that a scheduler promotes goes on as
+            one that was trained in one go. A training of no more epochs has this phase only.
+        fine_tuning_rate: Factor of the learning rate after that, for head and backbone, on a
+            logarithmic scale. The optimizer, its schedule apart, begins anew there.
 
     Raises:
         ValueError: If an argument is not of the form above, before any trial starts.
@@ -112,15 +141,47 @@ class CNN(TunedTraining, CNNSpace):
     >>> hp = kt.HyperParameters()
     >>> model = hypermodel.build(hp)
     >>> [p.name for p in hp.space]  # doctest: +NORMALIZE_WHITESPACE
-    ['blocks', 'convolutions', 'filters', 'growth', 'kernel_size', 'downsampling', 'pool_size',
-     'dropout', 'pooling', 'dense_units', 'learning_rate']
+    ['dropout', 'blocks', 'convolutions', 'filters', 'growth', 'kernel_size', 'downsampling',
+     'pool_size', 'pooling', 'dense_units', 'learning_rate']
 
     Source:
         Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
         Recognition", ICLR 2015, for blocks whose filters grow as the map shrinks. He et al., "Deep
         Residual Learning for Image Recognition", CVPR 2016. Chollet, "Xception: Deep Learning with
-        Depthwise Separable Convolutions", CVPR 2017.
+        Depthwise Separable Convolutions", CVPR 2017. Howard and Ruder, "Universal Language Model
+        Fine-tuning for Text Classification", ACL 2018, for training the head first.
     """
+
+    head_epochs: IntRange = (1, 5)
+    fine_tuning_rate: FloatRange = (0.01, 0.3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._head_epochs = ranges.integers("head_epochs", self.head_epochs, minimum=0)
+        self._fine_tuning_rate = ranges.floats(
+            "fine_tuning_rate", self.fine_tuning_rate, sampling="log"
+        )
+
+    def build(self, hp: Any) -> keras.Model:
+        """Returns the compiled model that the values of `hp` describe."""
+        model = super().build(hp)
+        self._phases(hp)
+        return model
+
+    def train(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        """Trains a model as `hp` tells; in two phases if it has a backbone."""
+        phases = self._phases(hp)
+        fit = model.fit if phases is None else functools.partial(phases.fit, model)
+        return fit(*args, **kwargs)
+
+    def _phases(self, hp: Any) -> TwoPhases | None:
+        if self._backbone is None:
+            return None
+        rate = self._optimizer.learning_rate.declare(hp)
+        share = self._backbone.fine_tuned_share.declare(hp)
+        head_epochs = self._backbone.declare_where_tuned(hp, self._head_epochs)
+        factor = self._backbone.declare_where_tuned(hp, self._fine_tuning_rate)
+        return TwoPhases(head_epochs or 0, share, rate, rate * (factor or 1.0))
 
 
 @arguments_of(CNNSpace)
@@ -128,7 +189,8 @@ def build_cnn(hp: Any, **arguments: Any) -> keras.Model:
     """Returns one convolutional network, compiled, for a model function of one's own.
 
     Takes the arguments of `CNN` that concern the model. Beside `input_normalization=True` call
-    `adapt_inputs(model, x)` before the training.
+    `adapt_inputs(model, x)` before the training. The last layers of a backbone are trained from the
+    beginning, with the learning rate of the head; with `fine_tuned_share=0` they are not.
 
     Args:
         hp: What a tuner passes, `keras_tuner.HyperParameters`.
