@@ -100,7 +100,7 @@ class HypergradientSGD(_Hypergradient):
     >>> optimizer = HypergradientSGD(0.1, hypergradient_rate=0.01)
     >>> for step in (1, 2):
     ...     optimizer.apply([2 * ops.convert_to_tensor(theta)], [theta])
-    ...     print(round(float(optimizer.learning_rate), 4), round(float(theta), 4))
+    ...     print(optimizer.learning_rate.numpy().round(4), theta.numpy().round(4))
     0.1 0.8
     0.132 0.5888
     """

@@ -5,12 +5,6 @@ state, so a training that goes on at epoch 30 asks for `schedule(30)` and has th
 
 `join` puts one schedule behind another, `staircase` keeps one constant within each epoch. The
 callbacks of `kt_extensions.callbacks` apply schedules to optimizers.
-
-Example:
-
->>> decay = join([warmup(3, start=0.1), exponential(0.5)], [3])
->>> [round(decay(epoch), 3) for epoch in range(7)]
-[0.1, 0.4, 0.7, 1.0, 0.5, 0.25, 0.125]
 """
 
 from __future__ import annotations
@@ -62,14 +56,6 @@ def warmup(length: float, *, start: float = 0.1, shape: str = "linear") -> Sched
     - `linear`: start + (1 - start) u
     - `cosine`: start + (1 - start) (1 - cos(pi u)) / 2
     - `exponential`: start ** (1 - u)
-
-    | u | linear | cosine | exponential |
-    |---|---|---|---|
-    | 0 | 0.1 | 0.1 | 0.1 |
-    | 0.25 | 0.325 | 0.232 | 0.178 |
-    | 0.5 | 0.55 | 0.55 | 0.316 |
-    | 0.75 | 0.775 | 0.868 | 0.562 |
-    | 1 | 1 | 1 | 1 |
 
     Source: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, the
     linear one.
@@ -241,11 +227,7 @@ def staircase(schedule: Schedule) -> Schedule:
 
 
 def check(name: str, received: object, holds: Callable[[Any], bool], expected: str) -> None:
-    """Checks that an argument is a number for which a condition holds.
-
-    Raises:
-        ValueError: If not.
-    """
+    """Raises a `ValueError` unless an argument is a number for which a condition holds."""
     if not _is_number(received) or not holds(received):
         _fail(name, received, expected)
 

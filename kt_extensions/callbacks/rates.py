@@ -41,7 +41,7 @@ class Rate:
     def __init__(self, optimizer: Any, name: str) -> None:
         self.optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         self.name = name
-        if not isinstance(self.optimizer.learning_rate, keras.Variable):
+        if not hasattr(self.optimizer.learning_rate, "assign"):  # a tensor, not a variable
             raise ValueError(
                 f"Expected the learning rate of `model.{name}` to be a number, for a callback to "
                 f"change. Received: an optimizer {type(self.optimizer).__name__} with a schedule "

@@ -28,8 +28,8 @@ def make_model(optimizer, **settings):
 
 
 def batches():
-    """Yields an epoch, and does not tell how long it is."""
-    for _ in range(4):
+    """Yields an epoch, and does not tell how long it is; Keras may drop some to learn its shape."""
+    for _ in range(6):
         yield ONES[:4], ONES[:4]
 
 
@@ -58,13 +58,19 @@ def hypergradient(optimizer):
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
-def results_on_one_device():
-    """Returns what Keras cannot do on logical processors, nor all of it with PyTorch."""
-    found = {"generator": trained([LearningRateWarmup(6, unit="step")], x=batches(), epochs=1)}
-    if keras.config.backend() != "torch":
-        settings = {"steps_per_execution": 2}
-        found["executions"] = trained([LearningRateWarmup(2)], settings=settings)
-    return found
+def executions():
+    """Does several steps at once, which Keras cannot with PyTorch, nor on logical processors."""
+    settings = {"steps_per_execution": 2}
+    return {"executions": trained([LearningRateWarmup(2)], settings=settings)}
+
+
+def generator():
+    """Trains for an epoch of unknown length."""
+    steps = []
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: steps.append(b))
+    callbacks = [LearningRateWarmup(8, unit="step"), counter]
+    found = trained(callbacks, x=batches(), epochs=1)
+    return {**found, "steps": len(steps)}
 
 
 def results():
@@ -74,6 +80,7 @@ def results():
     return {
         "warmup": trained([LearningRateWarmup(2, start=0.2)]),
         "steps": trained([LearningRateWarmup(6, unit="step", start=0.25)]),
+        "generator": generator(),
         "resumed": trained([LearningRateWarmup(3, start=0.2)], initial_epoch=1),
         "joined": trained([WarmupDecay(1, schedules.staircase(schedules.exponential(0.5)))]),
         "plateau": trained([stall, PlateauDecay(0.5, patience=1)]),
@@ -95,5 +102,8 @@ def on_replicas():
 
 
 if __name__ == "__main__":
-    replicas = "replicas" in sys.argv
-    print(json.dumps(on_replicas() if replicas else results() | results_on_one_device()))
+    if "replicas" in sys.argv:
+        found = on_replicas()
+    else:
+        found = results() | ({} if keras.config.backend() == "torch" else executions())
+    print(json.dumps(found))

@@ -43,7 +43,6 @@ def expected(schedule, epochs=range(4), each=1):
 SCHEDULES = {
     "warmup": expected(schedules.warmup(2, start=0.2)),
     "steps": expected(schedules.warmup(1.5, start=0.25)),
-    "generator": expected(schedules.warmup(1.5), range(1)),
     "resumed": expected(schedules.warmup(3, start=0.2), range(1, 4)),
     "executions": expected(schedules.warmup(2), each=2),
     "joined": expected(
@@ -59,6 +58,14 @@ def test_each_step_applies_the_rate_of_the_schedule(results, name):
     if name not in results:
         pytest.skip("Keras cannot do this here")
     assert results[name] == SCHEDULES[name]
+
+
+def test_generator_of_unknown_length(results):
+    found = results["generator"]
+    rates = [0.5 * schedules.warmup(8)(step) for step in range(found["steps"])]
+    assert len(rates) > 1
+    assert found["rates"] == pytest.approx(rates[-1:])
+    assert found["sums"] == pytest.approx([sum(rates)])
 
 
 def learnt_rate(direction, beta):

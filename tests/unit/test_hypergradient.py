@@ -56,6 +56,10 @@ def reference(direction, alpha, beta, steps):
     return rates, thetas
 
 
+def rate_of(optimizer):
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
 def run(optimizer, steps, variables=None):
     variables = variables or [keras.Variable(theta, dtype="float32") for theta in START]
     rates = []
@@ -63,7 +67,7 @@ def run(optimizer, steps, variables=None):
         now = [keras.ops.convert_to_numpy(v) for v in variables]
         grads = [keras.ops.convert_to_tensor(g, "float32") for g in gradients(now)]
         optimizer.apply(grads, variables)
-        rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        rates.append(rate_of(optimizer))
     return rates, [keras.ops.convert_to_numpy(v) for v in variables]
 
 
@@ -139,7 +143,7 @@ def test_training_goes_on_from_a_file(make, direction, beta, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for trained in (model, loaded):
         trained.fit(x, y, epochs=2, **settings)
-    assert float(loaded.optimizer.learning_rate) == float(model.optimizer.learning_rate)
+    assert rate_of(loaded.optimizer) == rate_of(model.optimizer)
     for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -166,9 +170,7 @@ def test_accumulated_gradients_are_one_step():
     parts, _, _ = model_and_data(optimizer)
     whole.fit(x, y, batch_size=64, epochs=5, shuffle=False, verbose=0)
     parts.fit(x, y, batch_size=16, epochs=5, shuffle=False, verbose=0)
-    np.testing.assert_allclose(
-        float(parts.optimizer.learning_rate), float(whole.optimizer.learning_rate), rtol=1e-5
-    )
+    np.testing.assert_allclose(rate_of(parts.optimizer), rate_of(whole.optimizer), rtol=1e-5)
 
 
 def test_loss_scaling():
@@ -177,7 +179,7 @@ def test_loss_scaling():
     plain, _, _ = model_and_data(HypergradientSGD(0.01, hypergradient_rate=0.001))
     for model in (scaled, plain):
         model.fit(x, y, epochs=2, shuffle=False, verbose=0)
-    assert float(inner.learning_rate) == pytest.approx(float(plain.optimizer.learning_rate))
+    assert rate_of(inner) == pytest.approx(rate_of(plain.optimizer))
 
 
 @pytest.mark.filterwarnings("ignore:Converting sparse IndexedSlices")
@@ -185,7 +187,7 @@ def test_sparse_gradients_of_an_embedding():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Embedding(5, 3)])
     model.compile(HypergradientSGD(0.1, hypergradient_rate=0.1), loss="mse")
     model.fit(np.ones((8, 2)), np.ones((8, 2, 3)), batch_size=4, epochs=2, verbose=0)
-    assert float(model.optimizer.learning_rate) > 0.1
+    assert rate_of(model.optimizer) > 0.1
 
 
 @pytest.mark.parametrize(
