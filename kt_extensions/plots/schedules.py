@@ -59,7 +59,9 @@ def plot_schedules(
     axes.set_xlabel(unit, color=TEXT)
     axes.set_ylabel("factor of the rate" if rate == 1 else "rate", color=TEXT)
     finish(axes, title, grid="both")
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 2}
-    axes.legend(lines, list(schedules), frameon=False, labelcolor=TEXT, **below)
+    legend = axes.legend(
+        lines, list(schedules), loc="upper center", ncols=2, frameon=False, labelcolor=TEXT
+    )
+    legend.set_bbox_to_anchor((0.5, -0.15), axes.transAxes)
     figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
     return figure
