@@ -116,7 +116,7 @@ class CNN(TunedTraining, CNNSpace):
         backbone: A model to stand in the place of the blocks, which are then not searched: any
             `keras.Model` with declared inputs, mostly one trained before without its head. Each
             trial has a copy of it and its weights. Or a function without arguments that returns a
-            new one at each call. It is given the inputs as they are, without
+            new one at each call; the first call is to check it. It is given the inputs as they are, without
             `input_normalization`: let them be as those that it was trained on, or let it begin
             with a layer for that. It stays in inference mode, so that moving averages of batch
             normalizations do not change; their weights are not trained.
@@ -124,7 +124,8 @@ class CNN(TunedTraining, CNNSpace):
             further, in [0, 1]; of those with weights that are no batch normalizations, rounded up.
         head_epochs: Epochs in which the head alone is trained, before these layers are too. A
             number, not a share of all epochs, so that a trial that a scheduler promotes goes on as
-            one that was trained in one go. A training of no more epochs has this phase only.
+            one that was trained in one go. A training of no more epochs, or one that a callback
+            stops before, has this phase only; with 0 there is the second one only.
         fine_tuning_rate: Factor of the learning rate after that, for head and backbone, on a
             logarithmic scale. The optimizer, its schedule apart, begins anew there.
 

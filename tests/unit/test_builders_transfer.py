@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import kt_extensions as kte
 from kt_extensions.builders import CNN, build_cnn
 from kt_extensions.snapshot import Continuation
 
@@ -362,3 +363,29 @@ def test_head_on_a_trained_backbone_learns(digits):
 def test_wrong_arguments_raise_before_any_trial(arguments, message):
     with pytest.raises(ValueError, match=message):
         cnn(**arguments)
+
+
+def test_promoted_trials_go_on_in_their_phase(tmp_path):
+    hypermodel = cnn(head_epochs=1)
+    tuner = kte.Hyperband(
+        hypermodel,
+        objective="val_accuracy",
+        max_epochs=2,
+        factor=2,
+        directory=tmp_path,
+        seed=1,
+    )
+    tuner.search(X, Y, validation_data=(X, Y), verbose=0)
+    trials = list(tuner.oracle.trials.values())
+    assert {trial.status for trial in trials} == {"COMPLETED"}
+    epochs = {
+        (
+            trial.hyperparameters.values["tuner/initial_epoch"],
+            trial.hyperparameters.values["tuner/epochs"],
+        )
+        for trial in trials
+    }
+    assert epochs == {(0, 1), (1, 2), (0, 2)}
+    best = tuner.get_best_models(1)[0]
+    score = tuner.oracle.get_best_trials(1)[0].score
+    assert best.evaluate(X, Y, verbose=0, return_dict=True)["accuracy"] == pytest.approx(score)
