@@ -116,10 +116,10 @@ class CNN(TunedTraining, CNNSpace):
         backbone: A model to stand in the place of the blocks, which are then not searched: any
             `keras.Model` with declared inputs, mostly one trained before without its head. Each
             trial has a copy of it and its weights. Or a function without arguments that returns a
-            new one at each call; the first call is to check it. It is given the inputs as they are, without
-            `input_normalization`: let them be as those that it was trained on, or let it begin
-            with a layer for that. It stays in inference mode, so that moving averages of batch
-            normalizations do not change; their weights are not trained.
+            new one at each call; the first call is to check it. The backbone is given the inputs
+            as they are, without `input_normalization`: let them be as those that it was trained
+            on, or let it begin with a layer for that. It stays in inference mode, so that moving
+            averages of batch normalizations do not change; their weights are not trained.
         fine_tuned_share: Share of the backbone's layers, from the last one, that are trained
             further, in [0, 1]; of those with weights that are no batch normalizations, rounded up.
         head_epochs: Epochs in which the head alone is trained, before these layers are too. A
