@@ -84,13 +84,13 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
             ValueError: If the data do not fit the model, or `epochs` is both given and tuned.
         """
         x, y = data.fit_arguments(args, kwargs)
-        if data.is_arrays(x) and y is not None:
+        if data.is_arrays(x) and data.is_arrays(y):
             self.check(x, y)
         elif hasattr(x, "element_spec"):
             self._check_inputs(x.element_spec[0], "x")
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple) and data.is_arrays(validation[:2]):
-            self.check(*validation[:2], name="validation_data")
+            self.check(validation[0], validation[1], "validation_data")
         if self.epochs is not None and "epochs" in kwargs:
             raise ValueError(
                 "Expected `epochs` in one place. Received: epochs in `search` (or from the oracle, "

@@ -51,7 +51,51 @@ def mlp():
     return hypermodel, x
 
 
-FAMILIES = {"mlp": mlp}
+def cnn():
+    """Returns a hypermodel of convolutional networks, and data for it."""
+    hypermodel = builders.CNN(
+        input_shape=(9, 8, 1),
+        outputs=CLASSES,
+        blocks=(1, 5),
+        convolutions=(1, 2),
+        filters=(2, 8),
+        downsampling=["max", "average", "stride", "none"],
+        pooling=["average", "max", "flatten"],
+        dense_units=[0, 8],
+        flip=["none", "horizontal", "both"],
+        rotation=(0.0, 0.2),
+        zoom=(0.0, 0.2),
+        contrast=(0.0, 0.2),
+        **WHOLE,
+    )
+    return hypermodel, np.random.default_rng(0).uniform(0, 255, (12, 9, 8, 1)).astype("uint8")
+
+
+def gru():
+    """Returns a hypermodel of recurrent networks, and padded sequences for it."""
+    hypermodel = builders.GRU(
+        input_shape=(7, 2),
+        outputs=CLASSES,
+        cell=["gru", "lstm", "simple"],
+        depth=(1, 3),
+        units=(2, 8),
+        width=["constant", "each", "pyramid"],
+        bidirectional=[False, True],
+        recurrent_dropout=[0.0, 0.2],
+        conv_layers=(0, 2),
+        filters=(2, 8),
+        kernel_size=(2, 9),
+        dense_units=[0, 8],
+        window=(2, 7),
+        padding_value=0.0,
+        **WHOLE,
+    )
+    x = np.random.default_rng(0).normal(size=(12, 7, 2))
+    x[::3, 4:] = 0.0
+    return hypermodel, x.astype("float32")
+
+
+FAMILIES = {"mlp": mlp, "cnn": cnn, "gru": gru}
 
 
 def samples(name):

@@ -3,6 +3,8 @@
 Twenty of each here; `python -m tests.families.configurations FAMILY 0 200` tries more.
 """
 
+import json
+import math
 import os
 import subprocess
 import sys
@@ -31,3 +33,15 @@ def test_other_backends(family, backend):
     environment = {**os.environ, "KERAS_BACKEND": backend}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert f"{backend}: 3 configurations of {family}" in told.stdout
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+def test_replicas_train_alike():
+    command = [sys.executable, "-m", "tests.families.replicas"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    results = json.loads(told.splitlines()[-1])
+    assert results.keys() == FAMILIES.keys()
+    for runs in results.values():
+        assert [run["replicas"] for run in runs] == [2, 2, 2]
+        assert max(run["apart"] for run in runs) < 1e-6
+        assert all(math.isfinite(loss) for run in runs for loss in run["losses"])
