@@ -98,11 +98,12 @@ class AttentionSteps(LastStep):
         """Returns the weights of the steps. Shape `(batch, steps, 1)`."""
         hidden = keras.ops.tanh(keras.ops.matmul(x, self.kernel) + self.bias)
         scores = keras.ops.cast(keras.ops.matmul(hidden, self.context), "float32")
-        if mask is None:
-            return keras.ops.softmax(scores, axis=1)
-        true = keras.ops.expand_dims(mask, -1)
-        weights = keras.ops.softmax(keras.ops.where(true, scores, -1e9), axis=1)
-        return keras.ops.where(true, weights, 0)
+        true = keras.ops.ones_like(scores, "bool") if mask is None else mask[..., None]
+        scores = keras.ops.where(true, scores, -1e9)
+        shares = keras.ops.exp(scores - keras.ops.max(scores, axis=1, keepdims=True))
+        shares = keras.ops.where(true, shares, 0)
+        total = keras.ops.sum(shares, axis=1, keepdims=True)
+        return shares / keras.ops.maximum(total, keras.backend.epsilon())
 
 
 POOLINGS = {"attention": AttentionSteps, "average": AverageSteps, "last": LastStep}
