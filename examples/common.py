@@ -30,6 +30,7 @@ class Data:
         x, y: The training data.
         x_test, y_test: The test data.
         baseline: Test score of a sensible network that was not tuned; None where none is known.
+        in_time: Whether the rows are in the order of time: the last of them are then validated on.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Data:
     x_test: Any
     y_test: np.ndarray
     baseline: float | None = None
+    in_time: bool = False
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -124,10 +126,9 @@ def mean_absolute_error(model: keras.Model, data: Data) -> float:
 def split(data: Data, rows: int) -> tuple[Any, Any, np.ndarray, np.ndarray]:
     """Returns inputs to train on and to validate with, and the targets of both."""
     classes = data.y if data.y.dtype.kind in "iu" else None
-    chosen, validation = train_test_split(
-        np.arange(len(data.y)), test_size=0.25, random_state=0, stratify=classes
-    )
-    chosen, validation = chosen[:rows], validation[:rows]
+    order = {"shuffle": False} if data.in_time else {"random_state": 0, "stratify": classes}
+    chosen, validation = train_test_split(np.arange(len(data.y)), test_size=0.25, **order)
+    chosen, validation = chosen[-rows:], validation[:rows]
     return data.x[chosen], data.x[validation], data.y[chosen], data.y[validation]
 
 

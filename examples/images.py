@@ -21,21 +21,19 @@ IMAGES = 6000
 
 
 def load(folder: Path) -> Data:
-    folder = folder / "fashion_mnist"
-    if not folder.exists():
+    if not (folder / "fashion_mnist").exists():
         x, y = load_digits(return_X_y=True)
         parts = train_test_split(x.reshape(-1, 8, 8, 1), y, random_state=0, stratify=y)
         return Data("digits_images", parts[0], parts[2], parts[1], parts[3])
-    x, y = _pixels(folder, "train")[:IMAGES], _labels(folder, "train")[:IMAGES]
-    return Data("fashion_mnist", x, y, _pixels(folder, "t10k"), _labels(folder, "t10k"), 0.797)
+    (x, y), (x_test, y_test) = clothes(folder, "train"), clothes(folder, "t10k")
+    return Data("fashion_mnist", x[:IMAGES], y[:IMAGES], x_test, y_test, baseline=0.797)
 
 
-def _pixels(folder: Path, part: str) -> np.ndarray:
-    return _bytes(folder / f"{part}-images-idx3-ubyte.gz", header=16).reshape(-1, 28, 28, 1)
-
-
-def _labels(folder: Path, part: str) -> np.ndarray:
-    return _bytes(folder / f"{part}-labels-idx1-ubyte.gz", header=8)
+def clothes(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images, shape `(n, 28, 28, 1)`, and labels of a part of Fashion-MNIST."""
+    images = _bytes(folder / "fashion_mnist" / f"{part}-images-idx3-ubyte.gz", header=16)
+    labels = _bytes(folder / "fashion_mnist" / f"{part}-labels-idx1-ubyte.gz", header=8)
+    return images.reshape(-1, 28, 28, 1), labels
 
 
 def _bytes(file: Path, header: int) -> np.ndarray:
