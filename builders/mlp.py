@@ -16,8 +16,7 @@ from .columns import Columns, ColumnSpace
 from .layers import Hidden
 from .space import ModelSpace, arguments_of
 from .training import TunedTraining
-
-WIDTHS = ("constant", "each", "pyramid")
+from .widths import WidthSpace
 
 
 @dataclass(kw_only=True, eq=False)
@@ -39,14 +38,12 @@ class MLPSpace(ModelSpace):
             self._columns = ColumnSpace.of(self.input_shape, self.encoding, self.embedding_size)
         else:
             self.input_shape = ranges.shape(self.input_shape)
-        self._depth = ranges.integers("depth", self.depth, minimum=1)
-        self._units = ranges.integers("units", self.units, minimum=1, sampling="log")
-        self._width = ranges.names("width", self.width, WIDTHS)
+        self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))
         self._wide = ranges.switch("wide", self.wide)
 
     def features(self, hp: Any) -> tuple[Any, Any]:
         """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""
-        widths = self._widths(hp)
+        widths = self._widths.declare(hp)
         hidden = self._hidden.declare(hp)
         columns, x = self._inputs(hp)
         residual, wide = self._residual.declare(hp), self._wide.declare(hp)
@@ -63,19 +60,6 @@ class MLPSpace(ModelSpace):
         columns = keras.Input(self.input_shape)
         x = inputs.normalized(columns) if normalize else columns
         return columns, keras.layers.Flatten()(x) if len(x.shape) > 2 else x
-
-    def _widths(self, hp: Any) -> list[int]:
-        depth, width = self._depth.declare(hp), self._width.declare(hp)
-        levels = [int(level) for level in self._depth.levels]
-        widths = [self._units.declare(hp, "units_0")]
-        for i in range(1, max(levels)):
-            deep = (self._depth, [level for level in levels if level > i])
-            each = (self._width, ["each"])
-            widths.append(ranges.declare_where_all(hp, [deep, each], self._units, f"units_{i}"))
-        if width == "each":
-            return widths[:depth]
-        halvings = range(depth) if width == "pyramid" else [0] * depth
-        return [max(widths[0] >> i, 1) for i in halvings]
 
     def _check_inputs(self, x: Any, name: str) -> None:
         if self._columns is None:
@@ -180,7 +164,7 @@ class MLP(TunedTraining, MLPSpace):
     >>> hp = kt.HyperParameters()
     >>> model = hypermodel.build(hp)
     >>> [p.name for p in hp.space]  # doctest: +NORMALIZE_WHITESPACE
-    ['depth', 'units_0', 'units_1', 'normalization', 'dropout', 'activation', 'learning_rate']
+    ['depth', 'units_0', 'units_1', 'activation', 'normalization', 'dropout', 'learning_rate']
 
     Source:
         Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 13 (2012), for
