@@ -18,18 +18,6 @@ SMALLEST = 4  # A map whose longest axis is shorter is not halved.
 
 
 @dataclass(frozen=True)
-class OddIntegers:
-    """The odd integers from `low` to `high`, both odd."""
-
-    name: str
-    low: int
-    high: int
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Int(name or self.name, self.low, self.high, step=2)
-
-
-@dataclass(frozen=True)
 class ConvolutionSpace:
     """The ranges of what makes up the blocks."""
 
@@ -65,7 +53,7 @@ class ConvolutionSpace:
             ranges.integers("convolutions", convolutions, minimum=1),
             ranges.integers("filters", filters, minimum=1, sampling="log"),
             ranges.floats("growth", growth, sampling="log"),
-            _odd("kernel_size", kernel_size),
+            ranges.odd("kernel_size", kernel_size),
             ranges.names("convolution", convolution, CONVOLUTIONS),
             ranges.names("downsampling", downsampling, DOWNSAMPLINGS),
             ranges.integers("pool_size", pool_size, minimum=2),
@@ -151,14 +139,3 @@ class Convolutions:
 
 def _layer(name: str, rank: int) -> Any:
     return getattr(keras.layers, f"{name}{rank}D")
-
-
-def _odd(name: str, argument: Any) -> ranges.Range:
-    """Reads an argument that stands for integers, in a range odd ones only."""
-    values = ranges.integers(name, argument, minimum=1)
-    if not isinstance(values, ranges.Integers):
-        return values
-    if values.low % 2 == 0 or values.high % 2 == 0:
-        advice = "Write a list for a choice of values."
-        ranges.fail(name, argument, "odd at both ends of a range, like (3, 7)", advice)
-    return OddIntegers(name, values.low, values.high)

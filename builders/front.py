@@ -31,7 +31,7 @@ class FrontSpace:
         return cls(
             ranges.integers("conv_layers", conv_layers, minimum=0),
             ranges.integers("filters", filters, minimum=1, sampling="log"),
-            ranges.integers("kernel_size", kernel_size, minimum=1),
+            ranges.odd("kernel_size", kernel_size),
         )
 
     def declare(self, hp: Any) -> Front:

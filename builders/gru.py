@@ -139,7 +139,8 @@ class GRU(TunedTraining, GRUSpace):
         conv_layers: Number of convolutional layers in front.
         filters: Filters of a convolution, on a logarithmic scale; where there are convolutions
             only.
-        kernel_size: Steps that a convolution sees; where there are convolutions only.
+        kernel_size: Steps that a convolution sees, in a range odd ones only; where there are
+            convolutions only.
         dense_units: Width of a dense layer before the head; 0 or None for no such layer. On a
             logarithmic scale, unless the range begins with 0.
         window: How many of the last steps the model sees, on a logarithmic scale; None for all.

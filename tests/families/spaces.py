@@ -84,7 +84,7 @@ def gru():
         recurrent_dropout=[0.0, 0.2],
         conv_layers=(0, 2),
         filters=(2, 8),
-        kernel_size=(2, 9),
+        kernel_size=(1, 9),
         dense_units=[0, 8],
         window=(2, 7),
         padding_value=0.0,

@@ -1,185 +1,25 @@
-"""What a builder's argument says about a hyperparameter: a range, a choice or one fixed value.
-
-A tuple `(low, high)` is a range, both ends included. A list is a choice. A single value fixes the
-hyperparameter, which is then no part of the search space. What can be switched off takes None.
-"""
+"""From arguments to ranges."""
 
 from __future__ import annotations
 
-import copy
 import difflib
 import math
 import numbers
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeAlias
+from collections.abc import Callable, Collection
+from typing import Any, NoReturn
 
 import numpy as np
 
-Scalar: TypeAlias = int | float | str | bool
-IntRange: TypeAlias = int | tuple[int, int] | list[int]
-FloatRange: TypeAlias = float | tuple[float, float] | list[float]
-Names: TypeAlias = str | list[str] | tuple[str, ...]
-Switch: TypeAlias = bool | list[bool] | tuple[bool, bool]
-
-
-class Range(Protocol):
-    """The possible values of a hyperparameter."""
-
-    @property
-    def name(self) -> str:
-        """Name of the argument, and of the hyperparameter unless told otherwise."""
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        """Adds the hyperparameter to `hp` and returns its value, None where it is inactive."""
-
-
-class Discrete(Range, Protocol):
-    """A range that other hyperparameters may depend on."""
-
-    @property
-    def levels(self) -> tuple[Scalar, ...]:
-        """All the values."""
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """One value, which is not searched."""
-
-    name: str
-    value: Scalar | None
-
-    @property
-    def levels(self) -> tuple[Scalar, ...]:
-        return () if self.value is None else (self.value,)
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Options:
-    """One of several values."""
-
-    name: str
-    levels: tuple[Scalar, ...]
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Choice(name or self.name, list(self.levels))
-
-
-@dataclass(frozen=True)
-class YesOrNo:
-    """Something that is on or off."""
-
-    name: str
-
-    @property
-    def levels(self) -> tuple[Scalar, ...]:
-        return (False, True)
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Boolean(name or self.name)
-
-
-@dataclass(frozen=True)
-class Doublings:
-    """The integers `low`, twice `low`, four times `low` and so on, up to `high`."""
-
-    name: str
-    low: int
-    high: int
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Int(name or self.name, self.low, self.high, step=2, sampling="log")
-
-
-@dataclass(frozen=True)
-class Integers:
-    """The integers from `low` to `high`."""
-
-    name: str
-    low: int
-    high: int
-    sampling: str
-
-    @property
-    def levels(self) -> tuple[Scalar, ...]:
-        return tuple(range(self.low, self.high + 1))
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Int(name or self.name, self.low, self.high, sampling=self.sampling)
-
-
-@dataclass(frozen=True)
-class Floats:
-    """The numbers from `low` to `high`."""
-
-    name: str
-    low: float
-    high: float
-    sampling: str
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return hp.Float(name or self.name, self.low, self.high, sampling=self.sampling)
-
-
-def declare_where(
-    hp: Any, parent: Discrete, values: Collection[Scalar], child: Range, name: str | None = None
-) -> Any:
-    """Declares `child`, active where `parent` has one of `values`.
-
-    A condition that always holds is left out, and so is a child that is never active.
-
-    Returns:
-        The value of the child, or None where it is inactive.
-    """
-    return declare_where_all(hp, [(parent, values)], child, name)
-
-
-def declare_where_all(
-    hp: Any,
-    conditions: Sequence[tuple[Discrete, Collection[Scalar]]],
-    child: Range,
-    name: str | None = None,
-) -> Any:
-    """Declares `child`, active where each of several parents has one of its values.
-
-    KerasTuner's scopes cannot be nested over parents that were declared before, but it does keep a
-    hyperparameter with several conditions.
-
-    Returns:
-        The value of the child, or None where it is inactive.
-    """
-    parents = [(parent, [v for v in parent.levels if v in values]) for parent, values in conditions]
-    if not all(active for _, active in parents):
-        return None
-    parents = [(p, active) for p, active in parents if len(active) < len(p.levels)]
-    if isinstance(child, Fixed) or not parents:
-        active_now = all(parent.declare(hp) in active for parent, active in parents)
-        return child.declare(hp, name) if active_now else None
-    if len(parents) == 1:
-        [(parent, active)] = parents
-        with hp.conditional_scope(parent.name, active):
-            return child.declare(hp, name)
-    joint = _joint(hp, parents, child, name)
-    hp.merge([joint], overwrite=False)
-    return hp.values[joint.name] if hp.is_active(joint) else None
-
-
-def _joint(
-    hp: Any, parents: list[tuple[Discrete, list[Scalar]]], child: Range, name: str | None
-) -> Any:
-    """Returns KerasTuner's hyperparameter for a child with a condition for each parent."""
-    alone = []
-    for parent, active in parents:
-        apart = copy.deepcopy(hp)  # with its open scopes
-        with apart.conditional_scope(parent.name, active):
-            child.declare(apart, name)
-        alone.append(apart.space[-1])
-    conditions = [condition for one in alone for condition in one.conditions]
-    alone[0].conditions = [c for i, c in enumerate(conditions) if c not in conditions[:i]]
-    return alone[0]
+from kt_extensions.ranges.kinds import (
+    Doublings,
+    Fixed,
+    Floats,
+    Integers,
+    OddIntegers,
+    Options,
+    Range,
+    YesOrNo,
+)
 
 
 def integers(
@@ -208,6 +48,21 @@ def doublings(name: str, argument: Any) -> Fixed | Options | Doublings:
         low, high = values
         return Doublings(name, low, high)
     return _one_of(name, values)
+
+
+def odd(name: str, argument: Any) -> Fixed | Options | OddIntegers:
+    """Reads an argument that stands for positive integers, in a range odd ones only.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    values = integers(name, argument, minimum=1)
+    if not isinstance(values, Integers):
+        return values
+    if values.low % 2 == 0 or values.high % 2 == 0:
+        advice = "Write a list for a choice of values."
+        fail(name, argument, "odd at both ends of a range, like (3, 7)", advice)
+    return OddIntegers(name, values.low, values.high)
 
 
 def floats(
