@@ -9,6 +9,7 @@ from kt_extensions import ranges
 from kt_extensions.ranges import IntRange, Names
 
 WIDTHS = ("constant", "each", "pyramid")
+NARROWEST = 2  # of the halvings of a pyramid
 
 
 @dataclass(frozen=True)
@@ -43,5 +44,6 @@ class WidthSpace:
             widths.append(ranges.declare_where_all(hp, [deep, each], self.units, f"units_{i}"))
         if width == "each":
             return widths[:depth]
-        halvings = range(depth) if width == "pyramid" else [0] * depth
-        return [max(widths[0] >> i, 1) for i in halvings]
+        if width == "constant":
+            return widths[:1] * depth
+        return [max(widths[0] >> i, min(widths[0], NARROWEST)) for i in range(depth)]

@@ -162,11 +162,12 @@ def test_shared_widths_are_one_hyperparameter():
     assert [(c.name, c.values) for c in conditions] == [("depth", [3, 4]), ("width", ["each"])]
 
 
-def test_pyramid_has_a_unit_at_least():
-    model = MLP(input_shape=(4,), outputs=3, width="pyramid", depth=6, units=4).build(
+@pytest.mark.parametrize(("units", "expected"), [(9, [9, 4, 2, 2]), (1, [1, 1, 1, 1])])
+def test_pyramid_does_not_end_in_a_point(units, expected):
+    model = MLP(input_shape=(4,), outputs=3, width="pyramid", depth=4, units=units).build(
         kt.HyperParameters()
     )
-    assert dense_units(model) == [4, 2, 1, 1, 1, 1, 3]
+    assert dense_units(model) == [*expected, 3]
 
 
 def test_residual_layers_add_to_their_inputs():

@@ -60,8 +60,9 @@ class TestSearch:
         assert search(Random(), SQUARE, bowl, 30, seed).y.min() > 1e-3
 
     def test_finds_the_best_network(self):
-        ours = [search(GP(), NETWORK, network_loss, 60, seed).y.min() for seed in range(3)]
-        random = [search(Random(), NETWORK, network_loss, 60, seed).y.min() for seed in range(3)]
+        # A search in four or five stays with a wrong optimizer; which, rounding decides.
+        ours = [search(GP(), NETWORK, network_loss, 60, seed).y.min() for seed in range(7)]
+        random = [search(Random(), NETWORK, network_loss, 60, seed).y.min() for seed in range(7)]
         assert np.median(ours) < 0.01
         assert np.mean(ours) < 0.2 * np.mean(random)
 
