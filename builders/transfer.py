@@ -78,7 +78,7 @@ class BackboneSpace:
         Raises:
             ValueError: If the backbone is no model for such inputs, or the share is none.
         """
-        share = ranges.floats("fine_tuned_share", fine_tuned_share, below=math.nextafter(1, 2))
+        share = ranges.floats("fine_tuned_share", fine_tuned_share, most=1)
         space = cls(backbone, share)
         _check(space._model(), input_shape)
         return space

@@ -70,6 +70,7 @@ def floats(
     argument: Any,
     *,
     below: float = math.inf,
+    most: float = math.inf,
     sampling: str = "linear",
     zero: bool = False,
 ) -> Fixed | Options | Floats:
@@ -79,6 +80,7 @@ def floats(
         name: Name of the argument.
         argument: What was passed.
         below: What all numbers are below.
+        most: The largest number allowed, instead of `below`.
         sampling: "linear" or "log", the scale of a range.
         zero: Whether 0 is allowed beside a logarithmic scale, where it means: not at all.
 
@@ -88,9 +90,11 @@ def floats(
     positive = sampling == "log" and (not zero or isinstance(argument, tuple))
     least = "above 0" if positive else "of at least 0"
     limit = f" and below {below:g}" if below < math.inf else ""
+    limit = f" and at most {most:g}" if most < math.inf else limit
+    end = min(below, math.nextafter(most, math.inf))
     expected = f"a number {least}{limit}, a tuple (low, high) or a list of such numbers"
     minimum = math.nextafter(0, 1) if positive else 0.0
-    values = _read(name, argument, expected, lambda value: _number(value, minimum, below))
+    values = _read(name, argument, expected, lambda value: _number(value, minimum, end))
     if isinstance(values, tuple):
         low, high = values
         return Floats(name, low, high, sampling)
@@ -213,6 +217,6 @@ def _name(value: Any, known: Collection[str]) -> str | None:
 
 
 def _did_you_mean(items: Collection[Any], known: Collection[str]) -> str:
-    strange = [str(item) for item in items if item not in known]
+    strange = [item for item in items if isinstance(item, str) and item not in known]
     near = [match for item in strange for match in difflib.get_close_matches(item, known, n=1)]
     return f"Did you mean {near[0]!r}?" if near else ""

@@ -63,6 +63,18 @@ def test_doublings():
         ranges.doublings("batch_size", (0, 8))
 
 
+@pytest.mark.parametrize("argument", [[["relu"]], {"relu"}, [{}]])
+def test_wrong_names_may_have_no_hash(argument):
+    with pytest.raises(ValueError, match=r"`activation` to be one of \['relu'\]"):
+        ranges.names("activation", argument, {"relu": None})
+
+
+def test_largest_number_is_allowed():
+    assert ranges.floats("share", [0, 1], most=1).levels == (0.0, 1.0)
+    with pytest.raises(ValueError, match="`share` to be a number of at least 0 and at most 1,"):
+        ranges.floats("share", 1.1, most=1)
+
+
 def test_zero_switches_a_logarithmic_range_off():
     assert declared(ranges.floats("l2", 0, sampling="log", zero=True)) == (0.0, [])
     _, [(_, config)] = declared(ranges.floats("l2", [0, 1e-3], sampling="log", zero=True))
