@@ -13,7 +13,7 @@ import itertools
 import math
 import numbers
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 Schedule: TypeAlias = Callable[[float], float]
@@ -158,7 +158,7 @@ def step(
     if every is not None:
         check("every", every, lambda e: 0 < e < math.inf, "a positive number")
         return lambda time: float(factor ** (time // every))
-    times = _times("milestones", milestones or ())
+    times = _times("milestones", () if milestones is None else milestones)
     return lambda time: float(factor ** bisect_right(times, time))
 
 
@@ -241,8 +241,8 @@ def _check_factor(name: str, factor: float) -> None:
 
 
 def _times(name: str, times: Sequence[float]) -> tuple[float, ...]:
-    numbers_only = all(_is_number(time) for time in times)
-    if not numbers_only or any(a >= b for a, b in itertools.pairwise((0.0, *times))):
+    numbers_only = isinstance(times, Iterable) and all(_is_number(time) for time in times)
+    if not numbers_only or not all(a < b for a, b in itertools.pairwise((0.0, *times))):
         _fail(name, times, "positive numbers, each larger than the one before")
     return tuple(times)
 

@@ -129,7 +129,11 @@ class CosineDecay(RateCallback):
         optimizers: str | Sequence[str] = "optimizer",
     ) -> None:
         super().__init__(optimizers=optimizers)
-        schedules.cosine(1 if epochs is None else epochs, final=final)
+        if epochs is not None:
+            schedules.check(
+                "epochs", epochs, lambda e: 0 < e < math.inf, "a positive number or None"
+            )
+        schedules.cosine(1, final=final)
         self._epochs, self._planned, self._final = epochs, epochs, final
 
     def factor(self, now: Time, base: float) -> float:

@@ -470,7 +470,7 @@ def test_copies_are_independent():
         (lambda: ScheduledRate(0.1), "`schedule` to be a function"),
         (lambda: StepDecay(0.1), "`every` to be given, or else `milestones`"),
         (lambda: StepDecay(2, every=1), "`factor` to be a number above 0 and of at most 1"),
-        (lambda: CosineDecay(0), "`length` to be a positive number"),
+        (lambda: CosineDecay(0), "`epochs` to be a positive number or None"),
         (lambda: PlateauDecay(1.0), "`factor` to be a number above 0 and below 1"),
         (lambda: PlateauDecay(patience=0), "`patience` to be a number of at least 1"),
         (lambda: PlateauDecay(mode="up"), "`mode` to be 'auto', 'min' or 'max'"),

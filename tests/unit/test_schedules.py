@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +93,8 @@ def test_staircase(time):
         (lambda: schedules.step(0.5, every=0), "`every` to be a positive number"),
         (lambda: schedules.step(0.5, milestones=[2, 1]), "each larger than the one before"),
         (lambda: schedules.step(0.5, milestones=[0]), "`milestones` to be positive numbers"),
+        (lambda: schedules.step(0.5, milestones=3), "`milestones` to be positive numbers"),
+        (lambda: schedules.step(0.5, milestones=[math.nan]), "`milestones` to be positive numbers"),
         (lambda: schedules.cosine(0), "`length` to be a positive number"),
         (lambda: schedules.cosine(1, final=2), "`final` to be a fraction"),
         (lambda: schedules.join([], []), "`boundaries` to be one fewer than the schedules"),
@@ -101,6 +104,12 @@ def test_bad_arguments(make, message):
     with pytest.raises(ValueError) as error:
         make()
     assert message in str(error.value)
+
+
+def test_milestones_may_be_an_array():
+    times = np.array([1, 4])
+    assert [schedules.step(0.5, milestones=times)(t) for t in (0, 1, 4)] == [1.0, 0.5, 0.25]
+    assert schedules.join([schedules.constant()] * 3, times)(9) == 1.0
 
 
 def test_keras_is_not_imported():
