@@ -266,7 +266,7 @@ def test_wrong_shape_of_a_dataset_ends_a_search_before_its_first_trial(tmp_path)
 
 def test_batch_size_is_searched_from_the_first_trial_on(tmp_path):
     firsts = set()
-    for seed in range(8):
+    for seed in range(4):
         tuner = kte.TPE(
             MLP(input_shape=(4,), outputs=3, schedule="fixed"),
             "loss",
