@@ -114,7 +114,9 @@ class Head:
         if tuple(targets.shape[1:]) not in shapes:
             expected = " or ".join(str((None, *shape)) for shape in shapes)
             _fail_targets(received, f"of shape {expected}", f"shape {tuple(targets.shape)}")
-        if self.kind != "regression" and (strange := _values_outside(targets, (0, 1))):
+        if self.kind == "regression":
+            return _check_numbers(targets, received)
+        if strange := _values_outside(targets, (0, 1)):
             _fail_targets(received, "0 and 1", f"also {strange}")
 
     def _check_classes(self, targets: Any, received: str) -> None:
@@ -176,9 +178,9 @@ class HeadSpace:
 
     @property
     def classes(self) -> int:
-        """Number of the classes of a classification with one output, else 0."""
-        [head, *others] = self.heads
-        if others or head.kind not in ("binary", "multiclass"):
+        """Number of the classes of a classification with one output and no name, else 0."""
+        head = self.heads[0]
+        if self.named or head.kind not in ("binary", "multiclass"):
             return 0
         return max(head.shape[0], 2)
 
@@ -215,8 +217,17 @@ def _shape(outputs: Any, task: str | None) -> tuple[int, ...]:
 
 def _values_outside(targets: Any, known: Any) -> list[Any]:
     """Returns up to three values that are not among the known ones."""
-    values = np.unique(np.asarray(keras.ops.convert_to_numpy(targets)))
-    return [value.item() for value in values if value.item() not in known][:3]
+    values = np.unique(np.asarray(keras.ops.convert_to_numpy(targets))).tolist()
+    return [value for value in values if value not in known][:3]
+
+
+def _check_numbers(targets: Any, received: str) -> None:
+    values = np.asarray(keras.ops.convert_to_numpy(targets))
+    if values.dtype.kind not in "biuf":
+        _fail_targets(received, "numbers", f"dtype {values.dtype}")
+    missing = int((~np.isfinite(values)).sum())
+    if missing:
+        _fail_targets(received, "finite", f"{missing} that are NaN or infinite")
 
 
 def _fail_targets(received: str, expected: str, came: str) -> None:

@@ -50,6 +50,24 @@ def test_several_named_outputs():
     assert shapes == {"price": (2, 1), "kind": (2, 3), "tags": (2, 4)}
 
 
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([[1.0], [np.nan]], "`y` to be finite. Received: 1 that are NaN or infinite"),
+        ([["1"], ["2"]], "`y` to be numbers. Received: dtype <U1"),
+    ],
+)
+def test_targets_of_a_regression_are_finite_numbers(y, message):
+    hypermodel = MLP(input_shape=(4,), outputs=1, task="regression")
+    with pytest.raises(ValueError, match=message):
+        hypermodel.check(np.ones((2, 4)), np.array(y))
+
+
+def test_classes_of_a_named_output_are_not_weighed():
+    with pytest.raises(ValueError, match="'none' unless the task is"):
+        MLP(input_shape=(4,), outputs={"kind": 3}, class_weight="balanced")
+
+
 def test_loss_of_a_regression_is_tunable():
     hp = kt.HyperParameters()
     hp.values["loss"] = "huber"
