@@ -57,6 +57,7 @@ class CNNSpace(ModelSpace):
         self._backbone: BackboneSpace | None = None
         if self.backbone is not None:
             self._backbone = BackboneSpace.of(**self._arguments(BackboneSpace.of))
+            self._input_normalization = inputs.OFF
 
     def features(self, hp: Any) -> tuple[Any, Any]:
         """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""

@@ -11,7 +11,7 @@ import keras
 def is_arrays(x: Any) -> bool:
     """Whether inputs are arrays, which Keras itself cuts into batches."""
     leaves = keras.tree.flatten(x)
-    return bool(leaves) and all(hasattr(leaf, "shape") for leaf in leaves)
+    return bool(leaves) and all(len(getattr(leaf, "shape", ())) > 0 for leaf in leaves)
 
 
 def fit_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -21,15 +21,48 @@ def fit_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any
     return x, y
 
 
+def inputs_of(dataset: Any, name: str) -> Any:
+    """Returns what a `tf.data.Dataset` tells of its batches of inputs.
+
+    Raises:
+        ValueError: If it holds no targets.
+    """
+    element = dataset.element_spec
+    if not isinstance(element, tuple) or len(element) < 2:
+        raise ValueError(
+            f"Expected the dataset `{name}` to hold pairs of inputs and targets. Received: "
+            f"{element}. Join them: tf.data.Dataset.zip((inputs, targets))."
+        )
+    return element[0]
+
+
+def check_arrays(y: Any, name: str) -> None:
+    """Checks that targets are arrays, as the inputs beside them are.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    if not is_arrays(y):
+        received = f"shape {tuple(y.shape)}" if hasattr(y, "shape") else type(y).__name__
+        raise ValueError(
+            f"Expected the targets `{name}` to be an array with a row for each sample, or a "
+            f"dictionary of such arrays. Received: {received}. Convert them: np.asarray(y)."
+        )
+
+
 def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
     """Checks the shape of an array of inputs.
 
     Raises:
-        ValueError: If it has another one than `(n, *shape)`; a None in `shape` is any size.
+        ValueError: If it has another one than `(n, *shape)`. A None is any size, in `shape` and in
+            what is known of a dataset's batches.
     """
-    received = tuple(x.shape) if hasattr(x, "shape") else type(x).__name__
-    fits = hasattr(x, "shape") and len(x.shape) == len(shape) + 1
-    if not fits or any(s not in (None, r) for s, r in zip(shape, x.shape[1:], strict=True)):
+    known = hasattr(x, "shape") and getattr(x.shape, "rank", 0) is not None
+    received = tuple(x.shape) if known else f"{type(x).__name__} of unknown shape"
+    fits = known and len(x.shape) == len(shape) + 1
+    if not fits or any(
+        None not in (s, r) and s != r for s, r in zip(shape, x.shape[1:], strict=True)
+    ):
         raise ValueError(
             f"Expected the inputs `{name}` to have the shape {(None, *shape)}, since `input_shape` "
             f"is {shape}. Received: {received}. Reshape them, or tell the builder the shape of a "

@@ -10,6 +10,7 @@ import keras
 from kt_extensions import ranges
 from kt_extensions.ranges import FloatRange, IntRange, Names, Switch
 
+from . import inputs
 from .front import FrontSpace
 from .layers import Hidden, HiddenSpace
 from .recurrent import RecurrentSpace
@@ -44,6 +45,8 @@ class GRUSpace(ModelSpace):
         super().__post_init__()
         self._sequences = SequenceSpace.of(**self._arguments(SequenceSpace.of))
         self.input_shape = self._sequences.shape
+        if self.vocabulary_size is not None:
+            self._input_normalization = inputs.OFF
         self._front = FrontSpace.of(**self._arguments(FrontSpace.of))
         self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))
         self._recurrent = RecurrentSpace.of(**self._arguments(RecurrentSpace.of))

@@ -7,9 +7,15 @@ from typing import Any
 
 import keras
 
+from kt_extensions import ranges
+
 from .data import is_arrays
 
 NAME = "input_normalization"
+
+OFF = ranges.Fixed(NAME, False)  # of inputs that are no numbers, or go to a backbone as they are
+
+_ENDLESS = -1  # tf.data.INFINITE_CARDINALITY
 
 
 def normalized(x: Any) -> Any:
@@ -33,7 +39,7 @@ def adapt_inputs(model: keras.Model, x: Any) -> None:
             `tf.data.Dataset` of batches.
 
     Raises:
-        ValueError: If the data can be read only once, as those of a generator.
+        ValueError: If the data can be read only once, as those of a generator, or do not end.
 
     Example:
 
@@ -51,15 +57,38 @@ def adapt_inputs(model: keras.Model, x: Any) -> None:
     layer = next((layer for layer in model.layers if layer.name == NAME), None)
     if layer is None:
         return
+    check_adaptable(x)
     before = keras.Model(model.input, layer.input)
     if is_arrays(x):
         layer.adapt(keras.ops.convert_to_numpy(before(x)))
-    elif hasattr(x, "element_spec"):
-        layer.adapt(x.map(lambda inputs, *_: before(inputs)))
     else:
+        layer.adapt(x.map(lambda inputs, *_: _shaped(before(inputs), layer.input.shape)))
+
+
+def _shaped(x: Any, shape: tuple[int | None, ...]) -> Any:
+    """Returns a tensor of a dataset, which may not tell its shape, with the one that it has."""
+    x.set_shape(shape)
+    return x
+
+
+def check_adaptable(x: Any) -> None:
+    """Checks that a normalization can be adapted to inputs.
+
+    Raises:
+        ValueError: If they can be read only once, or do not end.
+    """
+    if is_arrays(x):
+        return
+    if not hasattr(x, "element_spec"):
         raise ValueError(
             "Expected arrays or a tf.data.Dataset, whose means the input normalization takes. "
             f"Received: {type(x).__name__}. Pass one of these, or `input_normalization=False`."
+        )
+    if int(x.cardinality()) == _ENDLESS:
+        raise ValueError(
+            "Expected a tf.data.Dataset that ends, whose means the input normalization takes. "
+            "Received: one that repeats for ever. Pass it without `repeat()`, or "
+            "`input_normalization=False`."
         )
 
 

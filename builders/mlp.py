@@ -36,6 +36,8 @@ class MLPSpace(ModelSpace):
         self._columns: ColumnSpace | None = None
         if isinstance(self.input_shape, Mapping):
             self._columns = ColumnSpace.of(self.input_shape, self.encoding, self.embedding_size)
+            if not self._columns.numbers:
+                self._input_normalization = inputs.OFF
         else:
             self.input_shape = ranges.shape(self.input_shape)
         self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))

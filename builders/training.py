@@ -81,23 +81,43 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
             **kwargs: As `search` takes them.
 
         Raises:
-            ValueError: If the data do not fit the model, or `epochs` is both given and tuned.
+            ValueError: If the data do not fit the model, or cannot be normalized or their classes
+                be counted; if `epochs` is both given and tuned.
         """
         x, y = data.fit_arguments(args, kwargs)
-        if data.is_arrays(x) and data.is_arrays(y):
-            self.check(x, y)
-        elif hasattr(x, "element_spec"):
-            self._check_inputs(x.element_spec[0], "x")
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, tuple) and data.is_arrays(validation[:2]):
-            self.check(validation[0], validation[1], "validation_data")
-        if self.epochs is not None and "epochs" in kwargs:
+        self._check_data(x, y, kwargs.get("validation_data"))
+        self._check_weights(y, kwargs)
+        if self.epochs is not None and ("epochs" in kwargs or len(args) > 3):
             raise ValueError(
                 "Expected `epochs` in one place. Received: epochs in `search` (or from the oracle, "
                 f"as of Hyperband), and epochs={self.epochs!r} in {type(self).__name__}, which "
                 "tunes it. Leave one of them out."
             )
-        self._declare_batch_size(hp, args, kwargs)
+        self._declare_batch_size(hp if self.tunable else hp.copy(), args, kwargs)
+
+    def _check_data(self, x: Any, y: Any, validation: Any) -> None:
+        if data.is_arrays(x):
+            data.check_arrays(y, "y")
+            self.check(x, y)
+        if isinstance(validation, tuple | list) and data.is_arrays(validation[:2]):
+            self.check(validation[0], validation[1], "validation_data")
+        for name, batches in {"x": x, "validation_data": validation}.items():
+            if hasattr(batches, "element_spec"):
+                self._check_inputs(data.inputs_of(batches, name), name)
+        if True in self._input_normalization.levels:
+            inputs.check_adaptable(x)
+
+    def _check_weights(self, y: Any, kwargs: dict[str, Any]) -> None:
+        if "balanced" not in self._class_weight.levels:
+            return
+        _check_countable(y)
+        given = [w for w in ("class_weight", "sample_weight") if kwargs.get(w) is not None]
+        if given:
+            raise ValueError(
+                f"Expected no `{given[0]}` beside {type(self).__name__}(class_weight="
+                f"{self.class_weight!r}), which weighs the samples. Received: {given[0]} in "
+                "`search`. Leave one of them out."
+            )
 
     def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
         """Trains a model as `hp` tells.
@@ -185,11 +205,7 @@ def balanced_weights(y: Any, classes: int) -> dict[int, float]:
     Source:
         King and Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9 (2001).
     """
-    if not data.is_arrays(y):
-        raise ValueError(
-            f"Expected targets in an array, to count the classes. Received: {type(y).__name__}. "
-            "Pass arrays, or class_weight='none'."
-        )
+    _check_countable(y)
     numbers = np.asarray(keras.ops.convert_to_numpy(y)).ravel().astype(int)
     counts = np.bincount(numbers, minlength=classes)
     present = int((counts > 0).sum())
@@ -197,6 +213,14 @@ def balanced_weights(y: Any, classes: int) -> dict[int, float]:
         number: len(numbers) / (present * int(count)) if count else 1.0
         for number, count in enumerate(counts)
     }
+
+
+def _check_countable(y: Any) -> None:
+    if not data.is_arrays(y):
+        raise ValueError(
+            f"Expected targets in an array, to count the classes. Received: {type(y).__name__}. "
+            "Pass arrays, or class_weight='none'."
+        )
 
 
 def _positive(name: str, argument: Any) -> ranges.Range:

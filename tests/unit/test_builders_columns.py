@@ -109,6 +109,14 @@ def test_table_of_numbers_has_no_encoding():
     assert not {"encoding", "embedding_size"} & {p.name for p in hp.space}
 
 
+def test_normalization_belongs_to_columns_of_numbers():
+    for columns, names in [({"a": [1, 2]}, []), ({"a": "number"}, ["input_normalization"])]:
+        hp = kt.HyperParameters()
+        hypermodel = MLP(input_shape=columns, outputs=3, input_normalization=[False, True])
+        hypermodel.build(hp)
+        assert [p.name for p in hp.space if p.name == "input_normalization"] == names
+
+
 def test_category_numbers():
     layer = CategoryNumber([7, -2, 40])
     numbers = layer(np.array([[7.0], [40.0], [-2.0], [0.0]]))

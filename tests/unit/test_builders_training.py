@@ -229,6 +229,11 @@ WRONG = [
     ((X[:0], Y[:0]), {}, "at least one"),
     ((X, Y), {"validation_data": (X[:, :2], Y)}, r"`validation_data\[0\]`"),
     ((X, Y), {"validation_data": (X, Y + 7)}, r"`validation_data\[1\]`.*\[7.0\]"),
+    ((X, Y), {"validation_data": [X[:, :2], Y]}, r"`validation_data\[0\]`"),
+    ((X, np.array(["b", "a"] * 32, object)), {}, r"Received: also \['a', 'b'\]"),
+    ((X, np.array(1)), {}, r"a row for each sample.*Received: shape \(\)"),
+    ((X,), {}, r"Received: NoneType\. Convert them"),
+    ((generator(),), {"steps_per_epoch": 2}, "Received: generator.*`input_normalization=False`"),
 ]
 
 
@@ -242,6 +247,76 @@ def test_wrong_data_end_a_search_before_its_first_trial(args, kwargs, message, t
     assert tuner.oracle.trials == {}
     tuner.search(X, Y, verbose=0)  # the project has taken no harm
     assert [t.status for t in tuner.oracle.trials.values()] == ["COMPLETED"] * 3
+
+
+WEIGHTS = np.ones(64)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((X, Y), {"sample_weight": WEIGHTS}, "no `sample_weight` beside MLP.class_weight='bal"),
+        ((X, Y), {"class_weight": {0: 1.0}}, "no `class_weight` beside"),
+        ((Batches(),), {}, "Expected targets in an array, to count the classes"),
+    ],
+)
+def test_weights_given_twice_or_not_known(args, kwargs, message):
+    hypermodel = MLP(
+        input_shape=(4,), outputs=3, class_weight="balanced", input_normalization=False
+    )
+    with pytest.raises(ValueError, match=message):
+        hypermodel.prepare(kt.HyperParameters(), *args, **kwargs)
+
+
+def test_own_weights_are_used_where_none_are_tuned():
+    received, _ = fitted(fit_arguments={"class_weight": {0: 2.0}, "sample_weight": None})
+    assert received["class_weight"] == {0: 2.0}
+
+
+def test_untunable_hypermodel_adds_no_batch_size():
+    hp = kt.HyperParameters()
+    MLP(input_shape=(4,), outputs=3, tunable=False).prepare(hp, X, Y)
+    assert hp.space == []
+
+
+def test_epochs_given_by_position_are_given_twice():
+    hypermodel = MLP(input_shape=(4,), outputs=3, epochs=(1, 4))
+    with pytest.raises(ValueError, match="`epochs` in one place"):
+        hypermodel.prepare(kt.HyperParameters(), X, Y, 32, 2)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+def test_dataset_may_leave_the_size_of_an_axis_open():
+    import tensorflow as tf
+
+    def rows():
+        yield from zip(X, Y, strict=True)
+
+    types = tf.TensorSpec((None,)), tf.TensorSpec(())
+    data = tf.data.Dataset.from_generator(rows, output_signature=types).batch(32)
+    data = data.apply(tf.data.experimental.assert_cardinality(2))
+    _, model = fitted(x=data, y=None, fit_arguments={"shuffle": False})
+    assert int(model.optimizer.iterations) == 2
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+def test_wrong_datasets():
+    import tensorflow as tf
+
+    def prepare(*args, **kwargs):
+        MLP(input_shape=(4,), outputs=3).prepare(kt.HyperParameters(), *args, **kwargs)
+
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    with pytest.raises(ValueError, match=r"that ends.*without `repeat\(\)`"):
+        prepare(data.repeat(), steps_per_epoch=8)
+    with pytest.raises(ValueError, match=r"pairs of inputs and targets.*Received: TensorSpec"):
+        prepare(data.map(lambda x, y: x))
+    types = tf.TensorSpec(None), tf.TensorSpec(())
+    with pytest.raises(ValueError, match="Received: TensorSpec of unknown shape"):
+        prepare(tf.data.Dataset.from_generator(lambda: (), output_signature=types))
+    other = tf.data.Dataset.from_tensor_slices((X[:, :3], Y)).batch(8)
+    with pytest.raises(ValueError, match="inputs `validation_data` to have the shape"):
+        prepare(data, validation_data=other)
 
 
 def test_wrong_data_end_a_search_of_kerastuner_in_its_first_trial(tmp_path):
