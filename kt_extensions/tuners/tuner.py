@@ -7,12 +7,10 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner as kt
-import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalValueError
 
@@ -22,13 +20,12 @@ from kt_extensions.objectives import directions
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
-from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
-from kt_extensions.snapshot import Continuation, snapshot_file
-from kt_extensions.tuners.best import BestTrials
+from kt_extensions.record import EPOCHS
+from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.grid import restore_grid
 
 
-class Tuner(BestTrials):
+class Tuner(ContinuedTrials):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -36,12 +33,13 @@ class Tuner(BestTrials):
 
     If the oracle says how far a trial is trained, as those of Hyperband do (KerasTuner's too), the
     trial is trained so far, whatever `epochs` is passed to `search`; one that was promoted goes on
-    with the weights and the optimizer with which the other ended. A `HyperModel.fit` of one's own
-    must pass `epochs`, `initial_epoch` and `callbacks`, which it gets, on to `Model.fit`.
+    as if the other had not ended. A `HyperModel.fit` of one's own must pass `epochs`,
+    `initial_epoch` and `callbacks`, which it gets, on to `Model.fit`.
 
     If the oracle is one of `kt_extensions.oracles` and was given a seed, each training begins with
-    `keras.utils.set_random_seed` of a number derived from the seed, the trial and the execution, so
-    that a resumed search goes on as it would have without the stop.
+    `keras.utils.set_random_seed` of a number derived from the seed, the trial (of those promoted,
+    the first in their line) and the execution, and the order of each epoch's data follows from that
+    number, so that a resumed search goes on as it would have without the stop.
 
     Args:
         oracle: A `keras_tuner.Oracle`: ours, KerasTuner's own or any other.
@@ -213,46 +211,22 @@ class Tuner(BestTrials):
         if self._fit_takes_verbose():
             kwargs.setdefault("verbose", 0)
         if EPOCHS in trial.hyperparameters.values:
-            kwargs |= self._epochs(trial)
+            kwargs["epochs"] = trial.hyperparameters.values[EPOCHS]
         return super().run_trial(trial, *args, **kwargs)
-
-    def _epochs(self, trial: Trial) -> dict[str, int]:
-        """Returns from which epoch to which a scheduler has a trial train."""
-        values = trial.hyperparameters.values
-        files = [self._snapshot_before(trial, i) for i in range(self.executions_per_trial)]
-        missing = [file for file in files if file is not None and not file.exists()]
-        if missing:
-            warnings.warn(
-                f"Trial {trial.trial_id} was to go on from trial {values[PARENT]}, but there is no "
-                f"{missing[0]}. It is trained from the beginning. Let all workers share the folder "
-                "of the project, and let the hypermodel's `fit` pass its callbacks on.",
-                stacklevel=2,
-            )
-        first = 0 if missing else values[INITIAL_EPOCH]
-        return {"epochs": values[EPOCHS], "initial_epoch": first}
-
-    def _snapshot_before(self, trial: Trial, execution: int) -> Path | None:
-        """Returns the file of the state that an execution of a trial goes on from, if from any."""
-        parent = trial.hyperparameters.values.get(PARENT)
-        return parent and snapshot_file(self.get_trial_dir(parent), execution)
-
-    def _continuation(self, trial: Trial, goes_on: bool) -> Continuation:
-        """Returns the callback for an execution of a trial that a scheduler began."""
-        end = snapshot_file(self.get_trial_dir(trial.trial_id), self._execution)
-        start = self._snapshot_before(trial, self._execution) if goes_on else None
-        return Continuation(start, end)
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
-        if getattr(self.oracle, "given_seed", None) is not None:
-            keras.utils.set_random_seed(_seed(self.oracle.seed, trial.trial_id, self._execution))
+        seed = self._training_seed(trial, self._execution)
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
         if self._hparams is not None:
             kwargs["callbacks"].append(self._hparams.callback(trial, self._execution))
-        if EPOCHS in trial.hyperparameters.values:
-            goes_on = kwargs["initial_epoch"] > 0
-            kwargs["callbacks"].insert(0, self._continuation(trial, goes_on))
+        self._continue(trial, self._execution, kwargs)
         self._execution += 1
-        results = super()._build_and_fit_model(trial, *args, **kwargs)
+        try:
+            results = super()._build_and_fit_model(trial, *args, **kwargs)
+        finally:
+            self._continuation = None
         _check_reported(self.oracle.objective, results)
         return results
 
@@ -318,13 +292,6 @@ class Tuner(BestTrials):
         """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
         fit = getattr(type(self.hypermodel), "fit", None)
         return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
-
-
-def _seed(seed: int, trial_id: str, execution: int) -> int:
-    """Returns a seed for one training, independent of those of all others."""
-    number = trial_id.lstrip("0")  # the padding depends on max_trials, which may be raised
-    entropy = [seed, int.from_bytes(number.encode(), "big"), execution]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def _check_reported(objective: kt.Objective, results: Any) -> None:

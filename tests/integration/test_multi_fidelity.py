@@ -313,7 +313,7 @@ def test_promoted_trials_go_on(
                     np.testing.assert_array_equal(restored, kept)
     assert promotions == executions
     # KerasTuner's own oracle mislabels brackets if there are many workers: no rung is the last.
-    kept = [*tmp_path.rglob("last_*.weights.h5")]
+    kept = [*tmp_path.rglob("last_*.snapshot")]
     assert len(kept) == len(trials) * executions
 
 
@@ -360,8 +360,8 @@ def test_a_state_that_is_missing(tmp_path: Path, states: Any) -> None:
 
     class Hiding(keras.callbacks.Callback):
         def on_train_end(self, logs: Any = None) -> None:
-            hidden.extend(tmp_path.rglob("last_*.weights.h5"))
-            for file in tmp_path.rglob("last_*.weights.h5"):
+            hidden.extend(tmp_path.rglob("last_*.snapshot"))
+            for file in tmp_path.rglob("last_*.snapshot"):
                 file.unlink()
 
     with pytest.warns(UserWarning, match="It is trained from the beginning"):

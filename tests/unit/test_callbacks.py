@@ -18,7 +18,7 @@ from kt_extensions.callbacks import (
     StepDecay,
     WarmupDecay,
 )
-from kt_extensions.snapshot import Continuation, snapshot_file
+from kt_extensions.snapshot import Continuation, read, snapshot_file
 
 BASE = 0.5
 ONES = np.ones((8, 1), "float32")
@@ -335,14 +335,13 @@ def subclassed():
 )
 def test_promoted_trial_has_the_rates_of_one_never_cut(make_new, make, expected, tmp_path):
     files = [snapshot_file(tmp_path, i) for i in range(2)]
-    rates = []
     for start, end, first, last in ((None, files[0], 0, 4), (files[0], files[1], 4, 5)):
-        history = make_new().fit(
+        continuation = Continuation(start and read(start), end)
+        history = continuation.attach(make_new()).fit(
             ONES, ONES, batch_size=2, initial_epoch=first, epochs=last, verbose=0,
-            callbacks=[Continuation(start, end), Metric([1.0] * 5), make()],
+            callbacks=[continuation, Metric([1.0] * 5), make()],
         )  # fmt: skip
-        rates += history.history["learning_rate"]
-    assert rates == pytest.approx(expected, rel=1e-3)
+    assert history.history["learning_rate"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_plateau_begins_anew_with_epoch_0():

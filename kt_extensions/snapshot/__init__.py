@@ -1,0 +1,15 @@
+"""The state of a training, from which another one goes on as if there had been no stop."""
+
+from kt_extensions.snapshot.continuation import Continuation
+from kt_extensions.snapshot.files import Snapshot, first_readable, read, snapshot_file, write
+from kt_extensions.snapshot.order import Order
+
+__all__ = [
+    "Continuation",
+    "Order",
+    "Snapshot",
+    "first_readable",
+    "read",
+    "snapshot_file",
+    "write",
+]

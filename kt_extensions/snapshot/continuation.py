@@ -1,0 +1,197 @@
+"""The callback that begins a training in a state, and keeps that in which it ends."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kt_extensions.snapshot import building, callback_states, variables
+from kt_extensions.snapshot.files import Snapshot, write
+from kt_extensions.snapshot.order import Order
+
+_FIT = inspect.signature(keras.Model.fit)
+
+
+class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets a training go on where another one ended, and keeps the state in which it ends itself.
+
+    The state is that of the last epoch, not of the best one: all variables of the model and of its
+    optimizers, the states of the other callbacks, and the history, which in the end is that of a
+    training never stopped. A training that a callback had stopped is not continued.
+
+    It has to be the first of the callbacks, and `attach` has to be called with the model.
+
+    Args:
+        start: State to begin in; `None` to begin anew. With one, pass `initial_epoch=start.epoch`
+            to `fit`.
+        end: File to write in the end; `None` for none.
+        order: The order of the data; `None` to leave it to Keras.
+        every: Epochs after which the file is written in between, too; `None` for never.
+
+    Example:
+
+    ```python
+    model = build_model()
+    start = read(file)
+    continuation = Continuation(start, file)
+    continuation.attach(model).fit(
+        x, y, initial_epoch=start.epoch, epochs=9, callbacks=[continuation]
+    )
+    ```
+    """
+
+    def __init__(
+        self,
+        start: Snapshot | None = None,
+        end: Path | None = None,
+        *,
+        order: Order | None = None,
+        every: int | None = None,
+    ) -> None:
+        super().__init__()
+        self._start, self._end = start, end
+        self._order, self._every = order, every
+        self._callbacks: list[keras.callbacks.Callback] = []
+        self._entered = self._resumed = start is None
+        self._epochs: list[int] = []
+        self._history: dict[str, list[float]] = {}
+
+    def attach(self, model: keras.Model) -> keras.Model:
+        """Has this callback see the arguments of the model's `fit`.
+
+        They tell it the other callbacks, the data from which a model without declared inputs can
+        be built, and those whose order it is to draw.
+
+        Args:
+            model: The model, whose `fit` is replaced.
+
+        Returns:
+            The same model.
+        """
+        fit = model.fit
+
+        @functools.wraps(fit)
+        def continued(*args: Any, **kwargs: Any) -> Any:
+            try:
+                bound = _FIT.bind(model, *args, **kwargs)
+            except TypeError:  # `fit` has other arguments, or tells what is wrong with these
+                return fit(*args, **kwargs)
+            if self in callback_states.flat(bound.arguments.get("callbacks")):
+                self._prepare(model, bound.arguments)
+            return fit(*bound.args[1:], **bound.kwargs)
+
+        model.fit = continued
+        return model
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Restores the variables, once."""
+        if self._start is not None and not self._entered:
+            problem = self._difference(self.model)
+            if problem is None:
+                variables.restore(self.model, self._start.variables, self._start.optimizers)
+                self._epochs = list(self._start.epochs)
+                self._history = {name: list(v) for name, v in self._start.history.items()}
+            else:
+                self._give_up(problem)
+        self._entered = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Restores the states of the callbacks, once all have begun, and seeds the epoch."""
+        self._resume_callbacks()
+        if self._order is not None:
+            self._order.begin(epoch)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Hands on the state of a training that had been stopped, and is not continued."""
+        if self._start is not None and not self._resumed:
+            self._resume_callbacks()
+            self._write(self._start)
+
+    def epoch_ended(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Keeps the state of the training, when all callbacks have seen the end of an epoch."""
+        self._epochs.append(epoch)
+        for name, value in logs.items():
+            self._history.setdefault(name, []).append(callback_states.plain(value))
+        done = epoch + 1
+        last = done >= self.params["epochs"] or self.model.stop_training
+        if last or (self._every and done % self._every == 0):
+            self._write(self._snapshot(done))
+
+    def _prepare(self, model: keras.Model, settings: dict[str, Any]) -> None:
+        """Changes the arguments of `fit`."""
+        given = settings.get("callbacks")
+        self._callbacks = callback_states.flat(given)
+        settings["callbacks"] = [*keras.tree.flatten(given), _Last(self)]
+        if not self._entered:
+            problem = building.build(model, settings) or self._difference(model)
+            if problem is not None:
+                self._give_up(problem)
+                settings["initial_epoch"] = 0
+        if self._start is not None and self._start.stopped:
+            settings["initial_epoch"] = settings.get("epochs", 1)
+        if self._order is not None:
+            self._order.arrange(settings)
+
+    def _difference(self, model: keras.Model) -> str | None:
+        if self._start is None:
+            return None
+        if not model.built:
+            return "the model is not built"
+        variables.build_optimizers(model, self._start.optimizers)
+        return variables.difference(model, self._start.variables, self._start.optimizers)
+
+    def _give_up(self, problem: str) -> None:
+        warnings.warn(
+            "A training was to go on from a snapshot, but this does not fit the model: "
+            f"{problem}. It begins anew. Build the same model for the same hyperparameters.",
+            stacklevel=2,
+        )
+        self._start, self._entered, self._resumed = None, True, True
+
+    def _resume_callbacks(self) -> None:
+        if self._start is not None and not self._resumed:
+            callback_states.restore(self._callbacks, self._start.callbacks)
+            for callback in (*self._callbacks, self.model.history):
+                if isinstance(callback, keras.callbacks.History):
+                    callback.epoch = list(self._epochs)
+                    callback.history = {name: list(v) for name, v in self._history.items()}
+        self._resumed = True
+
+    def _snapshot(self, epoch: int) -> Snapshot:
+        return Snapshot(
+            epoch,
+            bool(self.model.stop_training),
+            variables.arrays_of(self.model.variables),
+            variables.optimizer_states(self.model),
+            callback_states.states_of(self._callbacks),
+            self._epochs,
+            self._history,
+        )
+
+    def _write(self, snapshot: Snapshot) -> None:
+        if self._end is None:
+            return
+        try:
+            write(self._end, snapshot)
+        except (OSError, TypeError) as error:
+            warnings.warn(
+                f"The state of the training could not be kept in {self._end}: {error!r}. A trial "
+                "that is to go on from there will begin anew.",
+                stacklevel=2,
+            )
+
+
+class _Last(keras.callbacks.Callback):  # type: ignore[misc]
+    """The last of the callbacks, which the others have gone before."""
+
+    def __init__(self, continuation: Continuation) -> None:
+        super().__init__()
+        self._continuation = continuation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._continuation.epoch_ended(epoch, logs or {})
