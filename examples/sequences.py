@@ -35,12 +35,12 @@ def main() -> None:
         padding_value=0.0,  # the vowels are of 7 to 29 frames
         cell="gru",
         depth=1,
-        units=(32, 96),
+        units=(32, 64),
         dropout=(0.0, 0.5),
         learning_rate=(1e-3, 2e-2),
         optimizer=["adam", "adamw", "rmsprop"],
         schedule="cosine",
-        batch_size=(8, 32),
+        batch_size=(16, 32),
     )
     tune(
         args,
@@ -48,8 +48,8 @@ def main() -> None:
         data,
         objective="val_loss",
         score=accuracy,
-        epochs=12,
-        final_epochs=50,
+        epochs=5,
+        final_epochs=40,
         rows=1000,
     )
 

@@ -98,6 +98,8 @@ class Tuner(ContinuedTrials):
         self._seconds_before = 0.0
         self._began: float | None = None
         self._execution = 0
+        self._has_trained = False
+        self._long_lived = LongLived()
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
@@ -142,7 +144,10 @@ class Tuner(ContinuedTrials):
         if verbose:
             planned = getattr(self.oracle, "planned_trials", self.oracle.max_trials)
             self._progress = SearchProgress(self.oracle, planned)
-        self._search_with_progress(fit_args, fit_kwargs)
+        try:
+            self._search_with_progress(fit_args, fit_kwargs)
+        finally:
+            self._long_lived.take_in()
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Lets a hypermodel that can, such as our builders, see the data before the first trial."""
@@ -176,6 +181,8 @@ class Tuner(ContinuedTrials):
     def on_trial_begin(self, trial: Trial) -> None:
         """Tells the log and the display that a trial begins."""
         super().on_trial_begin(trial)
+        if self._has_trained:  # a training has made what all trainings need
+            self._long_lived.leave_out()
         if self._hparams is not None:
             self._hparams.on_trial_begin(trial)
         if self._progress is not None:
@@ -191,6 +198,7 @@ class Tuner(ContinuedTrials):
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, whatever comes of that, and tells the log and the display."""
+        self._has_trained = True
         try:
             super().on_trial_end(trial)
         finally:

@@ -1,0 +1,67 @@
+"""Garbage collections during a search."""
+
+import gc
+
+import keras
+import numpy as np
+import pytest
+
+import kt_extensions as kte
+from kt_extensions.tuners.garbage import LongLived
+
+X, Y = np.ones((4, 2)), np.ones((4, 1))
+
+
+def build(hp):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-3, 1e-1)), "mse")
+    return model
+
+
+class Watch(keras.callbacks.Callback):
+    """Notes how many objects each training's collections leave out."""
+
+    frozen: list = []  # noqa: RUF012  KerasTuner copies the callback for each trial
+
+    def on_train_begin(self, logs=None):
+        self.frozen.append(gc.get_freeze_count())
+
+
+@pytest.fixture
+def tuner(tmp_path):
+    Watch.frozen.clear()
+    return kte.TPE(build, "loss", max_trials=3, seed=0, directory=tmp_path)
+
+
+def test_collections_of_a_search_leave_out_what_is_older(tuner):
+    tuner.search(X, Y, verbose=0, callbacks=[Watch()])
+    first, second, third = Watch.frozen
+    assert first == 0
+    assert second == third > 10_000
+    assert gc.get_freeze_count() == 0
+    assert gc.isenabled()
+
+
+def test_an_interrupted_search_gives_it_back(tuner):
+    class Interrupt(Watch):
+        def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)
+            if gc.get_freeze_count():
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(X, Y, verbose=0, callbacks=[Interrupt()])
+    assert Watch.frozen[-1] > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_the_program_froze_stays_frozen():
+    gc.freeze()
+    try:
+        count = gc.get_freeze_count()
+        long_lived = LongLived()
+        long_lived.leave_out()
+        long_lived.take_in()
+        assert gc.get_freeze_count() == count > 0
+    finally:
+        gc.unfreeze()
