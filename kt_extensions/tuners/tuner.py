@@ -22,6 +22,7 @@ from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.record import EPOCHS
 from kt_extensions.tuners.continuation import ContinuedTrials
+from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
 
 
