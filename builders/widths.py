@@ -35,8 +35,9 @@ class WidthSpace:
 
     def declare(self, hp: Any) -> list[int]:
         """Adds the hyperparameters to `hp` and returns the widths of the layers."""
-        depth, width = self.depth.declare(hp), self.width.declare(hp)
+        depth = self.depth.declare(hp)
         levels = [int(level) for level in self.depth.levels]
+        width = self.width.declare(hp) if max(levels) > 1 else "each"
         widths = [self.units.declare(hp, "units_0")]
         for i in range(1, max(levels)):
             deep = (self.depth, [level for level in levels if level > i])
@@ -45,5 +46,5 @@ class WidthSpace:
         if width == "each":
             return widths[:depth]
         if width == "constant":
-            return widths[:1] * depth
+            return [widths[0] for _ in range(depth)]
         return [max(widths[0] >> i, min(widths[0], NARROWEST)) for i in range(depth)]

@@ -156,6 +156,12 @@ def test_widths(width, expected):
     assert dense_units(model) == [*(expected or [48, 20, 30, 17]), 3]
 
 
+def test_single_layer_has_no_choice_of_widths():
+    space = space_of(depth=1, width=["each", "constant"])
+    assert "units_0" in space
+    assert "width" not in space
+
+
 def test_shared_widths_are_one_hyperparameter():
     assert [name for name in space_of(width="pyramid") if name.startswith("units")] == ["units_0"]
     conditions = space_of(width=["each", "constant"])["units_2"].conditions
