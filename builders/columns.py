@@ -12,7 +12,7 @@ import numpy as np
 from kt_extensions import ranges
 from kt_extensions.ranges import IntRange, Names
 
-from . import inputs
+from . import data, inputs
 
 NUMBER = "number"
 ENCODINGS = ("embedding", "one_hot")
@@ -34,7 +34,7 @@ def read_columns(table: Any) -> dict[str, str | list[str] | list[int]]:
         For each column "number" or the sorted list of its categories.
 
     Raises:
-        ValueError: If a column is neither.
+        ValueError: If a column is neither, or a name no string.
 
     Example:
 
@@ -42,7 +42,8 @@ def read_columns(table: Any) -> dict[str, str | list[str] | list[int]]:
     >>> read_columns({"age": np.array([31.0, 45.0]), "job": np.array(["nurse", "clerk"])})
     {'age': 'number', 'job': ['clerk', 'nurse']}
     """
-    return {str(name): _read(str(name), np.asarray(table[name])) for name in table}
+    data.check_names("table", table)
+    return {name: _read(name, np.asarray(table[name])) for name in table}
 
 
 @keras.saving.register_keras_serializable(package="kt_extensions")
@@ -95,6 +96,7 @@ class ColumnSpace:
         """
         if not isinstance(columns, Mapping) or not columns:
             ranges.fail("input_shape", columns, "a shape, or a dictionary of columns")
+        data.check_names("input_shape", columns)
         categories = {n: _vocabulary(n, c) for n, c in columns.items() if not _is_number(c)}
         return cls(
             tuple(name for name in columns if name not in categories),
@@ -172,7 +174,8 @@ def _is_number(column: Any) -> bool:
 
 
 def _vocabulary(name: str, column: Any) -> tuple[Any, ...]:
-    values = tuple(column) if isinstance(column, list | tuple) else ()
+    listed = column if isinstance(column, list | tuple) else ()
+    values = tuple(value.item() if isinstance(value, np.generic) else value for value in listed)
     kinds = {type(value) for value in values}
     if not kinds or kinds not in ({str}, {int}) or len(set(values)) < len(values):
         expected = f"{NUMBER!r} or a list of different strings or integers"

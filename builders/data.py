@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+
+from kt_extensions import ranges
 
 
 def is_arrays(x: Any) -> bool:
@@ -19,6 +21,17 @@ def fit_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any
     x = args[0] if args else kwargs.get("x")
     y = args[1] if len(args) > 1 else kwargs.get("y")
     return x, y
+
+
+def check_names(argument: str, names: Iterable[Any]) -> None:
+    """Checks the names of columns or outputs, which layers are to bear.
+
+    Raises:
+        ValueError: If one of them is no string, or has a slash.
+    """
+    for name in names:
+        if not isinstance(name, str) or not name or "/" in name:
+            ranges.fail(argument, name, "a dictionary by names, strings without '/'", "Rename it.")
 
 
 def inputs_of(dataset: Any, name: str) -> Any:

@@ -117,6 +117,20 @@ def test_normalization_belongs_to_columns_of_numbers():
         assert [p.name for p in hp.space if p.name == "input_normalization"] == names
 
 
+def test_categories_may_be_those_of_numpy():
+    columns = {"month": list(np.unique([3, 1, 3])), "speed (km)": "number"}
+    hypermodel = MLP(input_shape=columns, outputs=2, depth=1)
+    model = hypermodel.build(hp := kt.HyperParameters())
+    table = {"month": np.array([1, 3]), "speed (km)": np.array([0.5, 1.5])}
+    hypermodel.fit(hp, model, table, np.array([0, 1]), verbose=0)
+    assert model.predict(table, verbose=0).shape == (2, 2)
+
+
+def test_columns_without_names_are_not_read():
+    with pytest.raises(ValueError, match="`table` to be a dictionary by names"):
+        read_columns({0: np.ones(3)})
+
+
 def test_category_numbers():
     layer = CategoryNumber([7, -2, 40])
     numbers = layer(np.array([[7.0], [40.0], [-2.0], [0.0]]))
@@ -132,6 +146,8 @@ def test_category_numbers():
         ({"a": [1, 1]}, "different"),
         ({"a": [1, "x"]}, "strings or integers"),
         ({"a": [1.5]}, "strings or integers"),
+        ({0: "number"}, "by names, strings without '/'. Received: input_shape=0"),
+        ({"km/h": "number"}, "Received: input_shape='km/h'. Rename it"),
     ],
 )
 def test_wrong_columns(columns, message):

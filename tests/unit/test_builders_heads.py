@@ -93,6 +93,7 @@ def test_loss_of_a_regression_is_tunable():
         ({"outputs": {"a": 1, "b": 3}, "task": {"a": "regression"}}, r"keys \['a', 'b'\]"),
         ({"outputs": {"a": 1}}, "A single output can be either"),
         ({"outputs": {}}, "`task` to be"),
+        ({"outputs": {"a/b": 2}}, "`outputs` to be a dictionary by names"),
         ({"outputs": (2, 2), "task": "classification"}, "`outputs` to be an integer"),
         ({"outputs": (2, 0), "task": "regression"}, "shape of the targets of one sample"),
         (
