@@ -3,6 +3,8 @@
 import copy
 import inspect
 import pickle
+import subprocess
+import sys
 
 import keras
 import keras_tuner as kt
@@ -428,3 +430,20 @@ def test_name_scope_sets_two_networks_apart():
     names = [p.name for p in hp.space]
     assert {"a/filters", "b/filters"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+def test_saved_model_is_loaded_where_the_package_is_imported(tmp_path):
+    model_of(padding_value=0.0).save(tmp_path / "model.keras")
+    program = """
+import keras, sys
+try:
+    keras.models.load_model(sys.argv[1])
+except TypeError as error:
+    print(error)
+import kt_extensions.builders
+print(keras.models.load_model(sys.argv[1]).output_shape)
+"""
+    arguments = [sys.executable, "-c", program, str(tmp_path / "model.keras")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "Could not locate class 'LastSteps'" in done.stdout
+    assert done.stdout.endswith("(None, 2)\n")

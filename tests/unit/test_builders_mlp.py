@@ -9,7 +9,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.builders import MLP, build_mlp
+from kt_extensions.builders import MLP, build_gru, build_mlp
 
 
 def space_of(**arguments):
@@ -279,6 +279,24 @@ def test_name_scope_sets_two_networks_apart():
     names = [p.name for p in hp.space]
     assert {"a/units_1", "b/units_1"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+def test_two_families_share_one_search():
+    def build(hp):
+        family = hp.Choice("family", ["mlp", "gru"])
+        if family == "gru":
+            with hp.conditional_scope("family", ["gru"]), hp.name_scope("gru"):
+                return build_gru(hp, input_shape=(8, 3), outputs=4, conv_layers=[0, 1])
+        with hp.conditional_scope("family", ["mlp"]), hp.name_scope("mlp"):
+            return build_mlp(hp, input_shape=(8, 3), outputs=4, width=["each", "pyramid"])
+
+    hp = kt.HyperParameters()
+    for family in ("mlp", "gru", "mlp"):
+        hp.values |= {"family": family, "mlp/depth": 2, "gru/depth": 2, "mlp/units_1": 99}
+        assert build(hp).output_shape == (None, 4)
+        active = {p.name for p in hp.space if hp.is_active(p)}
+        assert {name.split("/")[0] for name in active} == {"family", family}
+    assert hp.get("mlp/units_1") == 99
 
 
 def test_untunable_leaves_the_space_alone():
