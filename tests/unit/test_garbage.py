@@ -37,7 +37,7 @@ def test_collections_of_a_search_leave_out_what_is_older(tuner):
     tuner.search(X, Y, verbose=0, callbacks=[Watch()])
     first, second, third = Watch.frozen
     assert first == 0
-    assert second == third > 10_000
+    assert min(second, third) > 10_000
     assert gc.get_freeze_count() == 0
     assert gc.isenabled()
 
