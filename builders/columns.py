@@ -187,7 +187,7 @@ def _vocabulary(name: str, column: Any) -> tuple[Any, ...]:
 
 
 def _numbers(columns: list[Any], normalize: bool) -> Any:
-    x = columns[0] if len(columns) == 1 else keras.layers.Concatenate(name="numbers")(columns)
+    x = columns[0] if len(columns) == 1 else keras.layers.Concatenate()(columns)
     return inputs.normalized(x) if normalize else x
 
 

@@ -36,12 +36,19 @@ class MLPSpace(ModelSpace):
         self._columns: ColumnSpace | None = None
         if isinstance(self.input_shape, Mapping):
             self._columns = ColumnSpace.of(self.input_shape, self.encoding, self.embedding_size)
+            self._check_names(self._columns.names)
             if not self._columns.numbers:
                 self._input_normalization = inputs.OFF
         else:
             self.input_shape = ranges.shape(self.input_shape)
         self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))
         self._wide = ranges.switch("wide", self.wide)
+
+    def _check_names(self, columns: list[str]) -> None:
+        layers = [inputs.NAME, *(head.name for head in self._heads.heads)]
+        if taken := [name for name in columns if name in layers]:
+            expected = f"columns of other names than {layers}, which layers of the model bear"
+            ranges.fail("input_shape", taken, expected, "Rename them, or name the outputs.")
 
     def features(self, hp: Any) -> tuple[Any, Any]:
         """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""

@@ -50,7 +50,7 @@ def test_unreadable_column():
 @pytest.mark.parametrize(("encoding", "width"), [("one_hot", 2 + 4 + 4 + 3), ("embedding", 2 + 9)])
 def test_encodings(encoding, width):
     model = trained(encoding, embedding_size=3)
-    [vector] = [layer for layer in model.layers if layer.name.startswith("concatenate")]
+    *_, vector = [layer for layer in model.layers if layer.name.startswith("concatenate")]
     assert vector.output.shape == (None, width)
 
 
@@ -124,6 +124,19 @@ def test_categories_may_be_those_of_numpy():
     table = {"month": np.array([1, 3]), "speed (km)": np.array([0.5, 1.5])}
     hypermodel.fit(hp, model, table, np.array([0, 1]), verbose=0)
     assert model.predict(table, verbose=0).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "outputs"), [("head", 2), ("price", {"price": 2}), ("input_normalization", 2)]
+)
+def test_columns_do_not_bear_the_names_of_outputs(column, outputs):
+    with pytest.raises(ValueError, match=rf"Received: input_shape=\['{column}'\]. Rename them"):
+        MLP(input_shape={column: "number", "a": "number"}, outputs=outputs)
+
+
+def test_column_may_be_called_numbers():
+    hypermodel = MLP(input_shape={"numbers": "number", "head": "number"}, outputs={"y": 2})
+    assert set(hypermodel.build(kt.HyperParameters()).input) == {"numbers", "head"}
 
 
 def test_columns_without_names_are_not_read():
