@@ -10,36 +10,59 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
 from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable, snapshot_file
+from kt_extensions.snapshot.files import delete
 from kt_extensions.tuners.best import BestTrials
 
 
 class ContinuedTrials(BestTrials):
     """A tuner whose trials go on as if they had never stopped."""
 
+    snapshot_epochs: int | None = None
     _continuation: Continuation | None = None
 
     def _try_build(self, hp: Any) -> keras.Model:
         model = super()._try_build(hp)
         return model if self._continuation is None else self._continuation.attach(model)
 
+    def on_trial_end(self, trial: Trial) -> None:
+        """Ends the trial, and deletes the snapshots that are of no use any more."""
+        super().on_trial_end(trial)
+        for name in self._obsolete(self.oracle.get_trial(trial.trial_id)):
+            delete(Path(self.get_trial_dir(name)))
+
+    def _obsolete(self, trial: Trial) -> list[str]:
+        """Returns the trials whose snapshots no trial will go on from.
+
+        A trial that was promoted is not promoted again: its snapshot is kept until the next but one
+        trial in its line has completed, in case that of the next is damaged. A trial that failed is
+        run anew, if at all.
+        """
+        line = list(self._line(trial))
+        if trial.status != TrialStatus.COMPLETED:
+            return line[:1]
+        return line[2:] if EPOCHS in trial.hyperparameters.values else line
+
     def _continue(self, trial: Trial, execution: int, kwargs: dict[str, Any]) -> None:
         """Changes the arguments of `fit` so that an execution of a trial goes on."""
         start = end = None
-        if EPOCHS in trial.hyperparameters.values:
+        scheduled = EPOCHS in trial.hyperparameters.values
+        if scheduled or self.snapshot_epochs is not None:
             end = self._snapshot_file(trial.trial_id, execution)
             start = self._start(trial, execution)
+        if scheduled or start is not None:
             kwargs["initial_epoch"] = 0 if start is None else start.epoch
+        if scheduled:
             self._warn_if_late(trial, start)
         if start is not None and execution == 0:
             self._take_best(trial, start, kwargs["callbacks"])
         seed = self._training_seed(trial, execution)
         order = None if seed is None else Order(seed)
-        self._continuation = Continuation(start, end, order=order)
+        self._continuation = Continuation(start, end, order=order, every=self.snapshot_epochs)
         kwargs["callbacks"].insert(0, self._continuation)
 
     def _start(self, trial: Trial, execution: int) -> Snapshot | None:

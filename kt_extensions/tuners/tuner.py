@@ -21,6 +21,7 @@ from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.record import EPOCHS
+from kt_extensions.schedulers.base import check_integer
 from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
@@ -52,6 +53,9 @@ class Tuner(ContinuedTrials):
         patience: The search ends when so many trials in a row were no better than the best before
             them; `None` for never. Of several objectives a trial is better if it enters the Pareto
             front. If trials are promoted, as by Hyperband, those in last rungs are counted.
+        snapshot_epochs: A snapshot of the training is written after each so many epochs, from which
+            a trial goes on when the search is stopped in it and resumed; `None` for none: the trial
+            is trained from its beginning.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -78,6 +82,7 @@ class Tuner(ContinuedTrials):
         tensorboard_dir: str | os.PathLike[str] | None = None,
         max_time: float | None = None,
         patience: int | None = None,
+        snapshot_epochs: int | None = None,
         **kwargs: Any,
     ) -> None:
         _check_positive("max_time", max_time)
@@ -96,6 +101,9 @@ class Tuner(ContinuedTrials):
             )
         self.max_time = max_time
         self.patience = patience
+        if snapshot_epochs is not None:
+            check_integer("snapshot_epochs", snapshot_epochs, 1)
+        self.snapshot_epochs = snapshot_epochs
         self._seconds_before = 0.0
         self._began: float | None = None
         self._execution = 0

@@ -247,6 +247,7 @@ class States(keras.callbacks.Callback):
     """Notes with which weights and optimizer trainings begin and end."""
 
     seen: ClassVar[list[tuple[str, int, list[np.ndarray]]]] = []
+    epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if not getattr(self, "begun", False):
@@ -313,12 +314,93 @@ def test_promoted_trials_go_on(
                     np.testing.assert_array_equal(restored, kept)
     assert promotions == executions
     # KerasTuner's own oracle mislabels brackets if there are many workers: no rung is the last.
-    kept = [*tmp_path.rglob("last_*.snapshot")]
-    assert len(kept) == len(trials) * executions
+    assert len([*tmp_path.rglob("last_*.snapshot")]) == len(trials) * executions
+
+
+def kept(folder: Path) -> set[int]:
+    """Returns the trials of which there is a snapshot."""
+    return {int(file.parent.name.removeprefix("trial_")) for file in folder.rglob("last_*")}
+
+
+def test_the_last_two_snapshots_of_a_line_are_kept(tmp_path: Path) -> None:
+    """In the end; while a trial runs, it has those of two trials to fall back to."""
+    oracle = HyperbandOracle("val_loss", max_epochs=4, factor=2, seed=0)
+    tuner = kte.Tuner(oracle, build, directory=tmp_path, project_name="project")
+    train(tuner)
+    trials = values_of(oracle)
+    parents = {i: int(v["tuner/trial_id"]) for i, v in enumerate(trials) if "tuner/trial_id" in v}
+    grandparents = {parents[p] for p in parents.values() if p in parents}
+    assert len(grandparents) == 1
+    assert kept(tmp_path) == set(range(len(trials))) - grandparents
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops the program at the end of an epoch of the second execution."""
+
+    armed: ClassVar[bool] = True
+    begun: ClassVar[list[int]] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.begun.append(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.armed and len(self.begun) == 8:
+            raise KeyboardInterrupt
+
+
+def test_a_stopped_search_goes_on_in_the_middle_of_a_trial(tmp_path: Path, states: Any) -> None:
+    """In its fourth epoch, of which no snapshot was written."""
+
+    def search(folder: Path) -> tuple[Any, Any]:
+        tuner = kte.TPE(
+            build, "val_loss", max_trials=2, seed=0, directory=folder, project_name="project",
+            executions_per_trial=2, snapshot_epochs=2,
+        )  # fmt: skip
+        states.clear()
+        train(tuner, epochs=4, callbacks=[States(), Stop()])
+        return [t.score for t in tuner.oracle.trials.values()], states[-1][2]
+
+    Stop.armed = False
+    scores, arrays = search(tmp_path / "whole")
+    Stop.armed = True
+    Stop.begun.clear()
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path / "parts")
+    Stop.armed = False
+    Stop.begun.clear()
+    scores_of_parts, arrays_of_parts = search(tmp_path / "parts")
+    assert Stop.begun == [2, 3, *range(4), *range(4)]
+    assert scores_of_parts == scores
+    for a, b in zip(arrays_of_parts, arrays, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not kept(tmp_path)
+
+
+def test_a_trial_that_failed_begins_anew(tmp_path: Path) -> None:
+    class Break(keras.callbacks.Callback):
+        begun: ClassVar[list[int]] = []
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.begun.append(epoch)
+            if self.begun == [0, 1]:
+                raise RuntimeError("on purpose")
+
+    tuner = kte.TPE(
+        build, "val_loss", max_trials=1, max_retries_per_trial=1, directory=tmp_path,
+        snapshot_epochs=1,
+    )  # fmt: skip
+    train(tuner, epochs=2, callbacks=[Break()])
+    assert Break.begun == [0, 1, 0, 1]
+
+
+def test_epochs_between_snapshots() -> None:
+    oracle = our_hyperband()
+    with pytest.raises(ValueError, match=r"`snapshot_epochs` to be an integer >= 1. Received: 0"):
+        kte.Tuner(oracle, build, snapshot_epochs=0)
 
 
 class Subclassed(keras.Model):
-    """TensorFlow builds it in its first step: its file of shapes tells nothing."""
+    """It declares no inputs: TensorFlow builds it in its first step."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
