@@ -19,6 +19,7 @@ from kt_extensions.oracles import ASHAOracle, BOHBOracle, HyperbandOracle, Sampl
 from kt_extensions.samplers import TPE
 from kt_extensions.schedulers import SuccessiveHalving
 from kt_extensions.schedulers.brackets import hyperband
+from kt_extensions.snapshot import read
 
 ORACLES: dict[str, Callable[..., SamplerOracle]] = {
     "hyperband": lambda **kwargs: HyperbandOracle(max_epochs=9, seed=3, **kwargs),
@@ -332,6 +333,32 @@ def test_the_last_two_snapshots_of_a_line_are_kept(tmp_path: Path) -> None:
     grandparents = {parents[p] for p in parents.values() if p in parents}
     assert len(grandparents) == 1
     assert kept(tmp_path) == set(range(len(trials))) - grandparents
+
+
+def test_a_damaged_snapshot_costs_epochs_only(tmp_path: Path) -> None:
+    """The trial goes on from the snapshot before it, and ends as if that had not happened."""
+
+    class Damaging(keras.callbacks.Callback):
+        folder = tmp_path / "damaged"
+
+        def on_train_end(self, logs: Any = None) -> None:
+            for file in self.folder.rglob("last_*.snapshot"):
+                if file.stat().st_size and read(file).epoch == 2:
+                    file.write_bytes(b"")
+
+    def scores(folder: Path) -> list[float]:
+        oracle = HyperbandOracle("val_loss", max_epochs=4, factor=2, min_epochs=1, seed=0)
+        tuner = kte.Tuner(oracle, build, directory=folder, project_name="project")
+        train(tuner, callbacks=[Damaging()])
+        return [trial.score for trial in oracle.trials.values()]
+
+    whole = scores(tmp_path / "whole")
+    with pytest.warns(UserWarning) as caught:
+        assert scores(tmp_path / "damaged") == whole
+    told = " ".join(str(warning.message) for warning in caught)
+    assert "Left out the snapshot" in told
+    for place in ("epoch 1", "the beginning"):  # Bracket 1 begins with 2 epochs.
+        assert f"It is trained from {place}." in told
 
 
 class Stop(keras.callbacks.Callback):
