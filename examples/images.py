@@ -48,12 +48,12 @@ def main() -> None:
         outputs=10,
         blocks=(2, 3),
         convolutions=1,
-        filters=(16, 32),
-        kernel_size=[3, 5],
+        filters=(8, 24),
+        kernel_size=3,
         convolution="full",
         normalization=["none", "batch"],
         schedule="cosine",
-        batch_size=(32, 128),
+        batch_size=(32, 64),
     )
     tune(
         args,
@@ -62,8 +62,8 @@ def main() -> None:
         objective="val_accuracy",
         score=accuracy,
         epochs=2,
-        final_epochs=12,
-        rows=2000,
+        final_epochs=7,
+        rows=1500,
     )
 
 

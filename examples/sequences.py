@@ -48,8 +48,8 @@ def main() -> None:
         data,
         objective="val_loss",
         score=accuracy,
-        epochs=5,
-        final_epochs=40,
+        epochs=4,
+        final_epochs=30,
         rows=1000,
     )
 

@@ -36,7 +36,7 @@ def main() -> None:
         task="regression",
         loss=["mean_absolute_error", "huber"],
         depth=(2, 4),
-        units=(32, 256),
+        units=(32, 192),
         width="constant",
         normalization=["none", "batch"],
         dropout=(0.0, 0.2),
@@ -49,9 +49,9 @@ def main() -> None:
         data,
         objective="val_mae",
         score=mean_absolute_error,
-        epochs=6,
-        final_epochs=30,
-        rows=8000,
+        epochs=5,
+        final_epochs=20,
+        rows=4000,
     )
 
 

@@ -76,9 +76,9 @@ def main() -> None:
         data,
         objective="val_accuracy",
         score=accuracy,
-        epochs=5,
-        final_epochs=20,
-        rows=1000,
+        epochs=4,
+        final_epochs=15,
+        rows=900,
     )
 
 
