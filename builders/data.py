@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from kt_extensions import ranges
 
@@ -81,6 +82,21 @@ def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
             f"is {shape}. Received: {received}. Reshape them, or tell the builder the shape of a "
             "sample: `input_shape=x.shape[1:]`."
         )
+
+
+def check_numbers(x: Any, name: str) -> None:
+    """Checks that arrays of inputs hold numbers where they are to hold numbers.
+
+    Raises:
+        ValueError: If a value is NaN, which would make every weight NaN.
+    """
+    for leaf in keras.tree.flatten(x):
+        array = keras.ops.convert_to_numpy(leaf) if not isinstance(leaf, np.ndarray) else leaf
+        if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
+            raise ValueError(
+                f"Expected the inputs `{name}` to hold numbers. Received: {np.isnan(array).sum()} "
+                "times NaN. Fill the gaps, for example with the mean, or leave these rows out."
+            )
 
 
 def check_rows(x: Any, y: Any, x_name: str, y_name: str) -> None:

@@ -95,6 +95,7 @@ class ModelSpace(ABC):
         """
         x_name, y_name = (f"{name}[0]", f"{name}[1]") if name else ("x", "y")
         self._check_inputs(x, x_name)
+        data.check_numbers(x, x_name)
         self._heads.check(y, y_name)
         data.check_rows(x, y, x_name, y_name)
 

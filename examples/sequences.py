@@ -48,8 +48,8 @@ def main() -> None:
         data,
         objective="val_loss",
         score=accuracy,
-        epochs=4,
-        final_epochs=30,
+        epochs=3,
+        final_epochs=25,
         rows=1000,
     )
 

@@ -225,6 +225,11 @@ WRONG = [
     ((X, np.full(64, -1)), {}, r"Received: also \[-1\]"),
     ((X, np.full(64, 0.5)), {}, r"Received: also \[0.5\]"),
     ((X, np.eye(3)[Y.astype(int)]), {}, r"y.argmax\(-1\)"),
+    (
+        (np.where(X == X[0], np.nan, X), Y),
+        {},
+        "inputs `x` to hold numbers. Received: 256 times NaN",
+    ),
     ((X, Y[:60]), {}, r"Received: \[64\] samples and \[60\] targets"),
     ((X[:0], Y[:0]), {}, "at least one"),
     ((X, Y), {"validation_data": (X[:, :2], Y)}, r"`validation_data\[0\]`"),
