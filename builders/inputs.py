@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from kt_extensions import ranges
 
 from .data import is_arrays
 
+_ROUNDING = 1e-12  # of a variance in 32 bits, as a share of the squared mean
 NAME = "input_normalization"
 
 OFF = ranges.Fixed(NAME, False)  # of inputs that are no numbers, or go to a backbone as they are
@@ -63,6 +65,19 @@ def adapt_inputs(model: keras.Model, x: Any) -> None:
         layer.adapt(keras.ops.convert_to_numpy(before(x)))
     else:
         layer.adapt(x.map(lambda inputs, *_: _shaped(before(inputs), layer.input.shape)))
+    _keep_constants(layer)
+
+
+def _keep_constants(layer: keras.layers.Normalization) -> None:
+    """Has a feature that is constant in the training data only lose its mean.
+
+    Divided by a deviation of 0, or of rounding, another value of it would become huge later.
+    """
+    mean = keras.ops.convert_to_numpy(layer.adapt_mean)
+    variance = keras.ops.convert_to_numpy(layer.adapt_variance)
+    constant = variance <= _ROUNDING * np.square(mean)
+    layer.adapt_variance.assign(np.where(constant, 1.0, variance))
+    layer.finalize_state()
 
 
 def _shaped(x: Any, shape: tuple[int | None, ...]) -> Any:

@@ -207,6 +207,14 @@ def test_inputs_are_normalized_by_a_dataset():
     np.testing.assert_allclose(normalized(model, RAW).std(0), 1, rtol=1e-4)
 
 
+def test_constant_features_are_not_blown_up():
+    constant = np.hstack([RAW[:, :2], np.zeros((64, 1)), np.full((64, 1), 1000.1)])
+    _, model = fitted(x=constant)
+    inputs = normalized(model, np.add(constant, [0, 0, 0.5, 2.0]))
+    np.testing.assert_allclose(inputs[:, :2].std(0), 1, rtol=1e-4)
+    np.testing.assert_allclose(inputs[:, 2:], [[0.5, 2.0]] * 64, rtol=1e-3)
+
+
 def test_generator_cannot_normalize_the_inputs():
     with pytest.raises(FatalValueError, match="`input_normalization=False`"):
         fitted(x=generator(), y=None, fit_arguments={"steps_per_epoch": 1})
