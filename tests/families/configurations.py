@@ -28,11 +28,14 @@ def draw(hypermodel, seed):
     return hp
 
 
-def check(hypermodel, x, y, seed, folder):
-    """Trains a random configuration; returns its values.
+def trained(hypermodel, x, y, seed, folder):
+    """Trains, saves and loads a random configuration.
+
+    Returns:
+        Its values, its losses, and by how much the loaded model's predictions differ.
 
     Raises:
-        RuntimeError: If it does not train, or differs when loaded; with its values.
+        RuntimeError: If one of these fails; with the values.
     """
     hp = draw(hypermodel, seed)
     values = json.loads(json.dumps(hp.values))
@@ -44,9 +47,7 @@ def check(hypermodel, x, y, seed, folder):
         difference = np.abs(predict(model, x) - predict(loaded, x)).max()
     except Exception as error:
         raise RuntimeError(f"seed {seed}: {values}") from error
-    if not np.isfinite(history["loss"]).all() or not difference < 1e-6:
-        raise RuntimeError(f"seed {seed}: loss {history['loss']}, {difference}: {values}")
-    return values
+    return values, history["loss"], difference
 
 
 def predict(model, x):
@@ -60,7 +61,9 @@ def main() -> None:
     hypermodel, x, y = samples(name)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, last):
-            check(hypermodel, x, y, seed, Path(folder))
+            values, losses, difference = trained(hypermodel, x, y, seed, Path(folder))
+            if not np.isfinite(losses).all() or not difference < 1e-6:
+                raise RuntimeError(f"seed {seed}: loss {losses}, {difference}: {values}")
             keras.utils.clear_session()
     print(f"{keras.backend.backend()}: {last - first} configurations of {name}")
 

@@ -144,7 +144,11 @@ def test_images_only(shape, argument):
 
 @pytest.mark.parametrize("shape", [(8, 1), (8, 8, 2), (4, 4, 4, 1)])
 def test_off_for_what_is_no_image(shape):
-    CNN(input_shape=shape, outputs=2, flip=["none"], rotation=0, zoom=(0, 0), contrast=[0.0])
+    off = {"flip": ["none"], "rotation": 0, "zoom": (0, 0), "contrast": [0.0]}
+    hp = kt.HyperParameters()
+    model = CNN(input_shape=shape, outputs=2, **off).build(hp)
+    assert augmentations(model) == []
+    assert not off.keys() & {p.name for p in hp.space}
 
 
 @pytest.mark.parametrize(
