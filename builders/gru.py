@@ -11,8 +11,9 @@ from kt_extensions import ranges
 from kt_extensions.ranges import FloatRange, IntRange, Names, Switch
 
 from . import inputs
+from .features import dense, dense_range
 from .front import FrontSpace
-from .layers import Hidden, HiddenSpace
+from .layers import HiddenSpace
 from .recurrent import RecurrentSpace
 from .sequences import SequenceSpace
 from .space import ModelSpace, arguments_of
@@ -50,7 +51,7 @@ class GRUSpace(ModelSpace):
         self._front = FrontSpace.of(**self._arguments(FrontSpace.of))
         self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))
         self._recurrent = RecurrentSpace.of(**self._arguments(RecurrentSpace.of))
-        self._dense_units = _dense_units("dense_units", self.dense_units)
+        self._dense_units = dense_range("dense_units", self.dense_units)
         self._hidden = _activated(self._hidden, self._front.conv_layers, self._dense_units)
 
     def features(self, hp: Any) -> tuple[Any, Any]:
@@ -60,7 +61,7 @@ class GRUSpace(ModelSpace):
         hidden, residual = self._hidden.declare(hp), self._residual.declare(hp)
         sequences, x = self._sequences.declare(hp, self._input_normalization)
         x = recurrent.stack(front.stack(x, hidden), widths, hidden, residual=residual)
-        return sequences, _dense(x, dense_units, hidden)
+        return sequences, dense(x, dense_units, hidden)
 
     def _check_inputs(self, x: Any, name: str) -> None:
         self._sequences.check(x, name)
@@ -92,21 +93,6 @@ def _activated(space: HiddenSpace, *parents: ranges.Discrete) -> HiddenSpace:
     if len(able) > 1:
         return space
     return replace(space, activation=_Where(space.activation, able[0], on[able[0]]))
-
-
-def _dense_units(name: str, argument: Any) -> ranges.Discrete:
-    if argument is None:
-        return ranges.Fixed(name, None)
-    scale = "linear" if isinstance(argument, tuple) and 0 in argument else "log"
-    return ranges.integers(name, argument, minimum=0, sampling=scale)
-
-
-def _dense(x: Any, units: int | None, hidden: Hidden) -> Any:
-    """Applies a dense layer if there is one, with dropout before and after it."""
-    if not units:
-        return hidden.drop(x, last=True)
-    x = keras.layers.Dense(units, **hidden.weights())(hidden.drop(x))
-    return hidden.drop(hidden.activate(x), last=True)
 
 
 @dataclass(kw_only=True, eq=False)
