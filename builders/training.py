@@ -24,9 +24,9 @@ CLASS_WEIGHTS = ("balanced", "none")
 class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
     """A hypermodel that tunes how its models are trained, too.
 
-    `kt_extensions.Tuner` and its subclasses call `prepare` with the arguments of `search` before
-    the first trial: data that do not fit end the search there. In any other tuner of KerasTuner
-    they do so at the first trial's `fit`.
+    `kt_extensions.Tuner` and its subclasses call `prepare_search` with the arguments of `search`
+    before the first trial: data that do not fit end the search there. In any other tuner of
+    KerasTuner they do so at the first trial's `fit`.
     """
 
     input_normalization: Switch = True
@@ -60,7 +60,7 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
             schedule_patience=self.schedule_patience,
             warmup_epochs=self.warmup_epochs,
         )
-        if self.class_weight != "none" and not self._heads.classes:
+        if "balanced" in self._class_weight.levels and not self._heads.classes:
             advice = "Leave it out."
             expected = "'none' unless the task is the classification of one output"
             ranges.fail("class_weight", self.class_weight, expected, advice)
@@ -72,7 +72,7 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
             space.declare(hp)
         return model
 
-    def prepare(self, hp: Any, *args: Any, **kwargs: Any) -> None:
+    def prepare_search(self, hp: Any, *args: Any, **kwargs: Any) -> None:
         """Checks the data of a search, and adds the batch size to `hp` if it can be tuned.
 
         Args:
@@ -140,7 +140,7 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
         if not self.tunable:
             hp = hp.copy()
         try:
-            self.prepare(hp, *args, **kwargs)
+            self.prepare_search(hp, *args, **kwargs)
             kwargs |= self._training(hp, args, kwargs)
             x, _ = data.fit_arguments(args, kwargs)
             split = kwargs.get("validation_split", 0.0)

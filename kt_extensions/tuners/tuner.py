@@ -160,7 +160,7 @@ class Tuner(ContinuedTrials):
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Lets a hypermodel that can, such as our builders, see the data before the first trial."""
-        prepare = getattr(self.hypermodel, "prepare", None)
+        prepare = getattr(self.hypermodel, "prepare_search", None)
         if prepare is None:
             return
         hp = self.oracle.get_space()

@@ -382,4 +382,4 @@ def test_wrong_arguments_raise_before_any_trial(arguments, message):
 def test_data_of_another_shape_end_the_search_before_the_first_trial():
     hypermodel = CNN(input_shape=(8, 8, 1), outputs=3)
     with pytest.raises(ValueError, match=r"to have the shape \(None, 8, 8, 1\)"):
-        hypermodel.prepare(kt.HyperParameters(), np.ones((4, 8, 8)), np.zeros(4))
+        hypermodel.prepare_search(kt.HyperParameters(), np.ones((4, 8, 8)), np.zeros(4))

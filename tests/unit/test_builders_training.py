@@ -278,7 +278,7 @@ def test_weights_given_twice_or_not_known(args, kwargs, message):
         input_shape=(4,), outputs=3, class_weight="balanced", input_normalization=False
     )
     with pytest.raises(ValueError, match=message):
-        hypermodel.prepare(kt.HyperParameters(), *args, **kwargs)
+        hypermodel.prepare_search(kt.HyperParameters(), *args, **kwargs)
 
 
 def test_own_weights_are_used_where_none_are_tuned():
@@ -288,14 +288,14 @@ def test_own_weights_are_used_where_none_are_tuned():
 
 def test_untunable_hypermodel_adds_no_batch_size():
     hp = kt.HyperParameters()
-    MLP(input_shape=(4,), outputs=3, tunable=False).prepare(hp, X, Y)
+    MLP(input_shape=(4,), outputs=3, tunable=False).prepare_search(hp, X, Y)
     assert hp.space == []
 
 
 def test_epochs_given_by_position_are_given_twice():
     hypermodel = MLP(input_shape=(4,), outputs=3, epochs=(1, 4))
     with pytest.raises(ValueError, match="`epochs` in one place"):
-        hypermodel.prepare(kt.HyperParameters(), X, Y, 32, 2)
+        hypermodel.prepare_search(kt.HyperParameters(), X, Y, 32, 2)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
@@ -317,7 +317,7 @@ def test_wrong_datasets():
     import tensorflow as tf
 
     def prepare(*args, **kwargs):
-        MLP(input_shape=(4,), outputs=3).prepare(kt.HyperParameters(), *args, **kwargs)
+        MLP(input_shape=(4,), outputs=3).prepare_search(kt.HyperParameters(), *args, **kwargs)
 
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
     with pytest.raises(ValueError, match=r"that ends.*without `repeat\(\)`"):
