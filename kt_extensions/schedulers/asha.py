@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kt_extensions.history import History, Run
+from kt_extensions.history import History, Mask, Run
 from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs
 from kt_extensions.schedulers.brackets import rung_epochs
 from kt_extensions.schedulers.hyperband import not_promoted
@@ -77,3 +77,22 @@ class ASHA:
     def halvings(self, bracket: int) -> int:
         """Returns how often a trial is promoted at most."""
         return len(self.epochs) - 1
+
+    def promotable(self, history: History, left: int | None = None) -> Mask:
+        """Tells which trials may still be promoted; see `Scheduler.promotable`.
+
+        A trial moves up if those that end after it are worse. So without a limit any trial may be
+        promoted one day; with one, those that are among the best of a rung even if only worse ones
+        come, each of which, as the promotion itself, is one of those left. Of several objectives
+        the order of the trials changes, and any of them may.
+        """
+        mask: Mask = np.zeros(len(history), bool)
+        ordered = left is not None and history.objectives.shape[1] == 1
+        for rung in range(len(self.epochs) - 1 if left != 0 else 0):
+            here = np.flatnonzero(history.rung == rung)
+            most = (len(here) + (left or 0) - 1) // self.factor if ordered else None
+            ended = here[~history.pending[here]]
+            best = ended[np.argsort(history.y[ended], kind="stable")[:most]]
+            mask[not_promoted(history, best, np.flatnonzero(history.rung == rung + 1))] = True
+            mask[here[history.pending[here]]] = most != 0
+        return mask

@@ -6,7 +6,9 @@ import numbers
 from dataclasses import dataclass
 from typing import Protocol
 
-from kt_extensions.history import History, Run
+import numpy as np
+
+from kt_extensions.history import History, Mask, Run
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,17 @@ class Scheduler(Protocol):
     def halvings(self, bracket: int) -> int:
         """Returns how often trials are promoted in the bracket with this number, at most."""
 
+    def promotable(self, history: History, left: int | None = None) -> Mask:
+        """Tells which trials may still be promoted, whatever is going to happen.
+
+        Args:
+            history: The trials so far.
+            left: How many trials may still begin, promotions included; `None` for no limit.
+
+        Returns:
+            Array `(n,)`. What is false once stays so while `left` does not grow.
+        """
+
 
 class AllAlike:
     """No schedule: one trial after the other, each trained as long as the program says.
@@ -80,6 +93,10 @@ class AllAlike:
     def halvings(self, bracket: int) -> int:
         """Returns 0: no trial is promoted."""
         return 0
+
+    def promotable(self, history: History, left: int | None = None) -> Mask:
+        """Tells which trials may still be promoted: none."""
+        return np.zeros(len(history), bool)
 
 
 def check_epochs(min_epochs: int, max_epochs: int, factor: int) -> None:

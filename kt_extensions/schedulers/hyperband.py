@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kt_extensions.history import History, Numbers, Run
+from kt_extensions.history import History, Mask, Numbers, Run
 from kt_extensions.schedulers import brackets
 from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs, check_integer
 from kt_extensions.schedulers.brackets import Bracket
@@ -90,6 +90,18 @@ class Hyperband:
         """Returns s, how often trials are promoted in the bracket with this number, at most."""
         return len(self._bracket(bracket)) - 1
 
+    def promotable(self, history: History, left: int | None = None) -> Mask:
+        """Tells which trials may still be promoted; see `Scheduler.promotable`.
+
+        Those of a rung may until as many as are wanted have succeeded in the next: one of them
+        replaces a promoted trial that fails.
+        """
+        mask: Mask = np.zeros(len(history), bool)
+        begun = int(history.bracket.max(initial=-1)) + 1
+        for number in range(begun if left != 0 else 0):
+            mask[_promotable(history, number, self._bracket(number))] = True
+        return mask
+
     def _bracket(self, number: int) -> Bracket:
         return self.brackets[number % len(self.brackets)]
 
@@ -127,19 +139,41 @@ class SuccessiveHalving(Hyperband):
 
 def _next_run(history: History, number: int, bracket: Bracket, exhausted: bool) -> Run | None:
     """Returns what is to run next in a bracket, `None` if nothing is for now."""
-    rows = np.flatnonzero(history.bracket == number)
-    members = [rows[history.rung[rows] == rung] for rung in range(len(bracket))]
+    members = _members(history, number, bracket)
     if len(members[0]) < bracket[0].size and not exhausted:
         return Run(number, 0, bracket[0].epochs)
     for rung in range(1, len(bracket)):
         if history.pending[members[rung - 1]].any():
             return None
-        wanted = max(bracket[rung].size * len(members[0]) // bracket[0].size, 1)
         failed = np.isinf(history.y[members[rung]])
         candidates = not_promoted(history, members[rung - 1], members[rung])
+        wanted = _wanted(bracket, rung, len(members[0]))
         if len(failed) - failed.sum() < wanted and len(candidates):
             return Run(number, rung, bracket[rung].epochs, int(candidates[0]))
     return None
+
+
+def _promotable(history: History, number: int, bracket: Bracket) -> Numbers:
+    """Returns the trials of a bracket that may still be promoted, running ones included."""
+    members = _members(history, number, bracket)
+    found = []
+    for rung in range(1, len(bracket)):
+        succeeded = np.isfinite(history.y[members[rung]]).sum()
+        if succeeded < _wanted(bracket, rung, len(members[0])):
+            below = members[rung - 1]
+            found += [not_promoted(history, below, members[rung]), below[history.pending[below]]]
+    return np.concatenate([*found, np.zeros(0, int)])
+
+
+def _members(history: History, number: int, bracket: Bracket) -> list[Numbers]:
+    """Returns the trials of each rung of a bracket."""
+    rows = np.flatnonzero(history.bracket == number)
+    return [rows[history.rung[rows] == rung] for rung in range(len(bracket))]
+
+
+def _wanted(bracket: Bracket, rung: int, begun: int) -> int:
+    """Returns how many are to succeed in a rung of a bracket with which so many have begun."""
+    return max(bracket[rung].size * begun // bracket[0].size, 1)
 
 
 def not_promoted(history: History, rung: Numbers, above: Numbers) -> Numbers:

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 from kt_extensions.history import History, TrialTable
-from kt_extensions.schedulers import ASHA, Done, Hyperband, Scheduler, SuccessiveHalving, Wait
+from kt_extensions.schedulers import (
+    ASHA,
+    AllAlike,
+    Done,
+    Hyperband,
+    Scheduler,
+    SuccessiveHalving,
+    Wait,
+)
 from kt_extensions.schedulers.brackets import hyperband, new_epochs, rung_epochs
 from kt_extensions.space import Dimension, Interval, SearchSpace
 
@@ -277,3 +285,71 @@ def test_the_number_of_trials(scheduler: Hyperband, trials: int) -> None:
     assert scheduler.n_trials == len(Search(scheduler).run()) == trials
     assert Hyperband(9, iterations=None).n_trials is None
     assert ASHA(9).n_trials is None
+
+
+class Watched(Search):
+    """A search that checks, before each start, what was told of the trials that may go on."""
+
+    limit: int | None = None
+
+    def run(self, trials: int = 10**6, configurations: int = 10**6) -> History:
+        self.limit = trials if trials < 10**6 else None
+        self.over: set[int] = set()
+        self.told: list[int] = []
+        return super().run(trials, configurations)
+
+    def left(self) -> int | None:
+        return None if self.limit is None else self.limit - len(self.table)
+
+    def _start(self, run) -> None:
+        promotable = self.scheduler.promotable(self.table.history(), self.left())
+        self.told.append(int(promotable.sum()))
+        assert not self.over & set(np.flatnonzero(promotable).tolist())
+        self.over |= set(np.flatnonzero(~promotable).tolist())
+        assert run.parent not in self.over
+        super()._start(run)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("failing", [10**9, 3])
+@pytest.mark.parametrize(
+    ("scheduler", "limits"),
+    [
+        (Hyperband(27), {}),
+        (Hyperband(9, iterations=3), {"trials": 40}),
+        (Hyperband(9), {"configurations": 7}),
+        (SuccessiveHalving(27, n=30), {}),
+        (ASHA(27), {"trials": 150}),
+    ],
+)
+def test_only_trials_that_may_be_promoted_are(
+    scheduler: Scheduler, limits: dict[str, int], failing: int, workers: int
+) -> None:
+    """Of a trial that was told to be over none goes on later, and in the end all are over."""
+    search = Watched(scheduler, lambda x, e, n: np.inf if n % failing == 1 else x, workers)
+    history = search.run(**limits)
+    assert not scheduler.promotable(history, search.left()).any()
+    assert not AllAlike().promotable(history).any()
+    assert max(search.told) > 2
+
+
+def test_what_may_be_promoted_in_a_bracket() -> None:
+    """While a promoted trial runs, the others of its rung may have to replace it."""
+    search = Search(Hyperband(9))
+    history = search.run(trials=12)
+    assert np.flatnonzero(Hyperband(9).promotable(history)).tolist() == [9, 10, 11]
+    search._start(Hyperband(9).next(history).run)
+    running = Hyperband(9).promotable(search.table.history())
+    assert running.sum() == 2
+    search._finish()
+    assert not Hyperband(9).promotable(search.table.history()).any()
+
+
+def test_what_may_be_promoted_by_asha() -> None:
+    """Of 9 trials with one more to come three are among the best of 9, which were promoted."""
+    history = Search(ASHA(3), lambda x, e, n: float(n)).run(trials=10)
+    assert history.parent.tolist().count(-1) == 8
+    assert np.flatnonzero(ASHA(3).promotable(history, left=0)).tolist() == []
+    assert np.flatnonzero(ASHA(3).promotable(history, left=1)).tolist() == []
+    assert np.flatnonzero(ASHA(3).promotable(history, left=2)).tolist() == [2]
+    assert len(np.flatnonzero(ASHA(3).promotable(history))) == 6
