@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,10 @@ class History:
     def completed(self) -> Mask:
         """Which trials ran to their end without failing. Shape `(n,)`."""
         return np.isfinite(self.y) & ~self.pruned
+
+    def pruned_as_failed(self) -> History:
+        """Returns the history as a scheduler is to see it: pruned trials are not promoted."""
+        return replace(self, y=np.where(self.pruned, np.inf, self.y)) if self.pruned.any() else self
 
     def ranking(self) -> NDArray[np.int64]:
         """Returns the numbers of the finished trials, the best first.

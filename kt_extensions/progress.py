@@ -20,12 +20,18 @@ import rich.table
 import rich.text
 
 from kt_extensions import objectives
+from kt_extensions.reports import is_pruned
 
 _FINISHED = ("COMPLETED", "FAILED")
-_STYLES = {"COMPLETED": "green", "FAILED": "red", "INVALID": "yellow"}
+_STYLES = {"COMPLETED": "green", "PRUNED": "cyan", "FAILED": "red", "INVALID": "yellow"}
 _LONGEST_MESSAGE = 160  # Characters of an error.
 _ERROR = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)  # where one begins below its traceback
-_WORDS = {"COMPLETED": "completed", "FAILED": "failed", "INVALID": "to be retried"}
+_WORDS = {
+    "COMPLETED": "completed",
+    "PRUNED": "pruned",
+    "FAILED": "failed",
+    "INVALID": "to be retried",
+}
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -161,7 +167,7 @@ class SearchProgress:
         self._began = self._trial_began = time.monotonic()
         self._ends_at: float | None = None
         self._numbers: dict[str, int] = {}
-        self._finished = self._finished_before = self._failed = 0
+        self._finished = self._finished_before = self._failed = self._pruned = 0
         self._best: Any = None
         self._front: list[Any] = []  # the trials of the Pareto front
         self._running = ""
@@ -171,6 +177,7 @@ class SearchProgress:
 
     def _count(self, trial: Any) -> None:
         self._finished += 1
+        self._pruned += is_pruned(trial)
         if trial.status == "FAILED":
             self._failed += 1
         elif objectives.several(self._objective):
@@ -196,8 +203,14 @@ class SearchProgress:
     def _line(self, trial: Any, now: float) -> rich.text.Text:
         of = "" if self._max_trials is None else f"/{self._max_trials}"
         line = rich.text.Text(f"[{self._number(trial)}{of}] trial {trial.trial_id} ")
-        line.append(_WORDS.get(trial.status, trial.status), _STYLES.get(trial.status, ""))
-        facts = [self._result(trial), self._best_so_far(), f"{now - self._trial_began:.1f} s"]
+        status = "PRUNED" if is_pruned(trial) else trial.status
+        line.append(_WORDS.get(status, status), _STYLES.get(status, ""))
+        facts = [
+            self._result(trial),
+            self._why(trial),
+            self._best_so_far(),
+            f"{now - self._trial_began:.1f} s",
+        ]
         if self._ends_at is not None:
             facts.append(f"{_duration(self._ends_at - now)} left")
         return line.append(": " + ", ".join(fact for fact in facts if fact))
@@ -206,6 +219,10 @@ class SearchProgress:
         if trial.status == "COMPLETED":
             return "" if trial.score is None else self._score(trial)
         return _error_line(trial.message or "")
+
+    def _why(self, trial: Any) -> str:
+        """Says why a trial was pruned."""
+        return trial.message.partition(": ")[2].rstrip(".") if is_pruned(trial) else ""
 
     def _best_so_far(self) -> str:
         if self._best is None:
@@ -220,8 +237,9 @@ class SearchProgress:
 
     def _summary(self, reason: str | None) -> rich.text.Text:
         why = f" ({reason})" if reason else ""
-        completed = self._finished - self._failed
-        counts = f"{completed} completed, {self._failed} failed"
+        completed = self._finished - self._failed - self._pruned
+        pruned = f"{self._pruned} pruned, " if self._pruned else ""
+        counts = f"{completed} completed, {pruned}{self._failed} failed"
         took = _duration(time.monotonic() - self._began)
         best = "no finite score"
         if self._best is not None:

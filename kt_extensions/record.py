@@ -23,7 +23,7 @@ from kt_extensions import pareto
 from kt_extensions.history import Run, TrialTable
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
-from kt_extensions.store import Event, TrialLog
+from kt_extensions.store import Event, EventLog
 
 EPOCHS, INITIAL_EPOCH, PARENT = "tuner/epochs", "tuner/initial_epoch", "tuner/trial_id"
 """Values by which KerasTuner's Hyperband tells a tuner how far to train, and where to go on."""
@@ -55,7 +55,7 @@ class SearchRecord:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.log = TrialLog(folder)
+        self.log = EventLog(folder)
         self.space_config: list[dict[str, Any]] = []
         self.ranking: list[tuple[float, int, str]] = []
         """Completed trials, the best first: score to be minimized, place in the log, name."""

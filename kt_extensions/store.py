@@ -8,6 +8,7 @@ unfinished last line, which is cut off when the log is read again. What was fini
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import warnings
@@ -23,26 +24,28 @@ _LINE = re.compile(rb'^(\{.*),"crc":"([0-9a-f]{8})"\}$', re.DOTALL)
 _BEGINNING = b'{"event":'
 
 
-class TrialLog:
-    """The log of one search.
+class EventLog:
+    """A file to which events are appended, such as those of a search.
 
     Holds no open file, so that the oracle that owns it can be copied and pickled.
 
     Args:
-        folder: The project folder. It is made when the log is created.
+        folder: The folder of the file, that of the project for a search. It is made when the log
+            is created.
+        name: Name of the file.
 
     Example:
 
     >>> import tempfile
-    >>> log = TrialLog(tempfile.mkdtemp())
+    >>> log = EventLog(tempfile.mkdtemp())
     >>> log.create({"event": "search"})
     >>> log.append({"event": "start", "trial": "00"})
     >>> log.read()
     [{'event': 'search'}, {'event': 'start', 'trial': '00'}]
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = Path(folder) / LOG_NAME
+    def __init__(self, folder: str | os.PathLike[str], name: str = LOG_NAME) -> None:
+        self.path = Path(folder) / name
 
     def exists(self) -> bool:
         """Whether anything was logged, be it unreadable."""
@@ -64,20 +67,36 @@ class TrialLog:
                 f"({error.strerror}). Received: {str(self.path.parent)!r}",
             ) from error
 
-    def append(self, *events: Event) -> None:
-        """Writes events, all by one write that is on the disk when the call returns.
+    def open(self) -> None:
+        """Makes the log ready to be appended to, whether it was begun before or not.
+
+        Raises:
+            OSError: If the folder cannot be written to.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch()
+        self._repair_end()
+
+    def append(self, *events: Event, durable: bool = True) -> None:
+        """Writes events, all by one write.
+
+        Args:
+            *events: What is to be appended.
+            durable: Whether they are on the disk when the call returns. If not, they survive a kill
+                of the program, but not of the machine.
 
         Raises:
             OSError: If they could not be written. The log is then as it was before.
         """
-        self._append(b"".join(map(_line, events)))
+        self._append(b"".join(map(_line, events)), durable)
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes, durable: bool = True) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         before = os.fstat(descriptor).st_size
         try:
             _write_all(descriptor, data)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         except BaseException:
             os.ftruncate(descriptor, before)
             raise
@@ -90,6 +109,13 @@ class TrialLog:
         A damaged line elsewhere is left out with a warning; the others are returned.
         """
         self._repair_end()
+        return self.peek()
+
+    def peek(self) -> list[Event]:
+        """Returns all events as `read` does, and leaves the log as it is: someone may write to it.
+
+        What is being written is left out.
+        """
         lines = self.path.read_bytes().split(b"\n")[:-1]
         events = [_parse(line) for line in lines]
         damaged = [number + 1 for number, event in enumerate(events) if event is None]
@@ -197,6 +223,14 @@ def search_of(folder: str | os.PathLike[str]) -> Event | None:
             return _parse(file.readline().rstrip(b"\n"))
     except FileNotFoundError:
         return None
+
+
+def as_json(number: float) -> float | str:
+    """Returns a number as JSON can hold it, which has no NaN and no infinity: by name.
+
+    `float` reads the names.
+    """
+    return number if math.isfinite(number) else str(number)
 
 
 def _check_trial(state: Any) -> None:

@@ -18,6 +18,7 @@ from kt_extensions import objectives, store
 from kt_extensions.oracles import resuming
 from kt_extensions.oracles.processes import locked
 from kt_extensions.record import SearchRecord
+from kt_extensions.reports import Reports
 from kt_extensions.space import SearchSpace
 
 
@@ -156,6 +157,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         """Called by each tuner that the oracle is given to: it takes up what is in its folder."""
         super()._set_project_dir(directory, project_name)
         self.ongoing_trials = {}
+        self.reports = Reports(self.project_dir)
         self._forget()
 
     # What is kept in the project folder.
@@ -207,6 +209,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         if trial.status != TrialStatus.COMPLETED:
             trial.score = None
         self.record.write(resuming.end_event(trial, self.objective, trial.trial_id in self._pruned))
+        self.reports.end(trial.trial_id, trial.status, trial.message)
         if trial.status == TrialStatus.INVALID:
             trial.metrics = type(trial.metrics)()
 

@@ -82,7 +82,7 @@ def end_event(trial: Trial, objective: kt.Objective, pruned: bool = False) -> Ev
     metrics = trial.metrics.get_config()["metrics"]
     observations = [o for metric in metrics.values() for o in metric["observations"]]
     for observation in observations:
-        observation["value"] = [_as_json(value) for value in observation["value"]]
+        observation["value"] = [store.as_json(value) for value in observation["value"]]
     return {
         "event": "end",
         "trial": trial.trial_id,
@@ -96,11 +96,6 @@ def end_event(trial: Trial, objective: kt.Objective, pruned: bool = False) -> Ev
         "fidelity": max((observation["step"] for observation in observations), default=0),
         "values": trial.hyperparameters.values,
     }
-
-
-def _as_json(number: float) -> float | str:
-    """JSON has no NaN and no infinity; `float` reads their names."""
-    return number if np.isfinite(number) else str(number)
 
 
 def _metrics(event: Event) -> dict[str, Any]:

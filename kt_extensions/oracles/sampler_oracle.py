@@ -17,10 +17,12 @@ from kt_extensions import objectives
 from kt_extensions.fidelities import at_one_fidelity
 from kt_extensions.history import Run
 from kt_extensions.oracles import resuming
-from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, locked
 from kt_extensions.oracles.queue import Queue, fill_in
+from kt_extensions.oracles.reported import ReportedOracle
 from kt_extensions.oracles.scheduling import promoted, schedule_values
+from kt_extensions.pruners import Pruner
+from kt_extensions.reports import Message
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
 from kt_extensions.schedulers.base import check_integer
@@ -28,7 +30,7 @@ from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 
-class SamplerOracle(LoggedOracle):
+class SamplerOracle(ReportedOracle):
     """A KerasTuner oracle whose values come from a sampler.
 
     The trial log in the project folder is its memory: a search that was killed anywhere and is run
@@ -58,6 +60,10 @@ class SamplerOracle(LoggedOracle):
             `kt_extensions.schedulers.Scheduler`. It says so to the tuner as KerasTuner's Hyperband
             does: by the values `tuner/epochs`, `tuner/initial_epoch` and `tuner/trial_id`.
             Promotions count as trials. Defaults to `None`: all trials are trained alike.
+        pruner: What says of each epoch of a trial whether it is worth another, a
+            `kt_extensions.pruners.Pruner`, for searches with one objective. A trial that is pruned
+            is not promoted. Defaults to `None`: no trial is stopped. `kt_extensions.Tuner` asks it;
+            KerasTuner's own tuners do not.
         warm_start: Folders of earlier KerasTuner projects (`directory/project_name`), whoever made
             them. The sampler learns from their trials, which are not counted as this search's.
 
@@ -88,6 +94,7 @@ class SamplerOracle(LoggedOracle):
         *,
         sampler: Sampler | None = None,
         scheduler: Scheduler | None = None,
+        pruner: Pruner | None = None,
         warm_start: Sequence[str | os.PathLike[str]] = (),
     ) -> None:
         _check_limit("max_trials", max_trials, 1)
@@ -108,6 +115,7 @@ class SamplerOracle(LoggedOracle):
         self.sampler = sampler or self._make_default_sampler()
         self.scheduler = scheduler or AllAlike()
         self.schedule = self.scheduler.description
+        self.pruner = pruner
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""
@@ -166,6 +174,7 @@ class SamplerOracle(LoggedOracle):
                 trial = super().create_trial(tuner_id)
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
+                self.reports.begin(trial.trial_id)
                 return trial
         except Exception as error:
             self.tuner_ids.discard(tuner_id)
@@ -187,6 +196,9 @@ class SamplerOracle(LoggedOracle):
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Records metrics of a trial; see `keras_tuner.Oracle.update_trial`.
 
+        Of the end of an epoch, told as a `kt_extensions.reports.Message`, the trial is returned
+        with the status `"STOPPED"` if it is to be pruned.
+
         Raises:
             ValueError: If the objective is not among the metrics, or a metric is not a number.
         """
@@ -195,7 +207,11 @@ class SamplerOracle(LoggedOracle):
             values.setdefault(self.objective.name, self.objective.get_value(values))
         with locked(self):
             _ = self.record
-            return super().update_trial(trial_id, values, getattr(step, "item", lambda: step)())
+            step = getattr(step, "item", lambda: step)()
+            message = Message.of(values)
+            if message is not None:
+                return self.report(trial_id, step, message)
+            return super().update_trial(trial_id, values, step)
 
     def end_trial(self, trial: Trial | str, status: str = TrialStatus.COMPLETED) -> None:
         """Ends a trial; see `keras_tuner.Oracle.end_trial`.
@@ -232,7 +248,7 @@ class SamplerOracle(LoggedOracle):
         Raises:
             SpaceExhausted: If all configurations have been tried, unless `exhausted` says so.
         """
-        action = self.scheduler.next(self.record.table.history(), exhausted)
+        action = self.scheduler.next(self.record.table.history().pruned_as_failed(), exhausted)
         if isinstance(action, Wait):
             return {"status": TrialStatus.IDLE}
         if isinstance(action, Done):
@@ -276,9 +292,7 @@ class SamplerOracle(LoggedOracle):
 
     def _check_end(self, trial: Trial) -> Exception | None:
         """Gives a trial that cannot be recorded as it is the status and the message it deserves."""
-        if trial.status == TrialStatus.STOPPED:
-            self._pruned.add(trial.trial_id)
-            trial.status = TrialStatus.COMPLETED
+        self._mark_if_pruned(trial)
         reported = self.trials[trial.trial_id].metrics.exists(self.objective.name)
         if trial.status == TrialStatus.COMPLETED and not reported:
             trial.status = TrialStatus.INVALID

@@ -144,7 +144,7 @@ def trials(folder: Path) -> dict[str, tuple[Any, ...]]:
 
 
 def proposals(folder: Path) -> list[Any]:
-    log = store.TrialLog(folder / "project")
+    log = store.EventLog(folder / "project")
     return [(e["trial"], e["proposal"]) for e in log.read() if e["event"] == "start"]
 
 

@@ -131,7 +131,7 @@ def test_a_log_cut_at_any_byte_goes_on(
         assert outcome(loaded(folder)) == expected, size
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert len(store.TrialLog(folder).read()) == data.count(b"\n")
+            assert len(store.EventLog(folder).read()) == data.count(b"\n")
 
 
 def flipped(data: bytes, number: int) -> bytes:
@@ -252,8 +252,8 @@ def test_an_empty_log_begins_a_search(
 
 def test_a_log_of_a_later_format(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "later"
-    header = {**store.TrialLog(whole).read()[0], "format": 99}
-    store.TrialLog(folder).create(header)
+    header = {**store.EventLog(whole).read()[0], "format": 99}
+    store.EventLog(folder).create(header)
     with pytest.raises(ValueError, match="format 1"):
         loaded(folder)
 

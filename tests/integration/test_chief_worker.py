@@ -144,7 +144,7 @@ def test_a_chief_and_two_workers(tmp_path: Path, start: Any) -> None:
 
 def _check_exact_values(folder: Path) -> None:
     """Messages round floats to 32 bits; the log has what was proposed."""
-    events = store.TrialLog(folder / "project").read()
+    events = store.EventLog(folder / "project").read()
     started = {e["trial"]: e["values"] for e in events if e["event"] == "start"}
     ended = {e["trial"]: e["values"] for e in events if e["event"] == "end"}
     for trial, values in started.items():
@@ -164,7 +164,7 @@ def _check_proposals(folder: Path, oracle: TPEOracle) -> None:
     expected = oracle._suggest().tolist()
     again = reloaded(folder)
     again.create_trial("tuner0")
-    assert store.TrialLog(folder / "project").read()[-1]["proposal"] == expected
+    assert store.EventLog(folder / "project").read()[-1]["proposal"] == expected
 
 
 def test_a_chief_whose_trials_all_fail_ends(tmp_path: Path, start: Any) -> None:

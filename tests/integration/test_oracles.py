@@ -459,16 +459,16 @@ def test_a_disk_that_is_full(tmp_path: Path, failing: int, monkeypatch: pytest.M
     oracle = TPEOracle(max_trials=9, seed=0)
     tuner = FunctionTuner(conditional, oracle, tmp_path)
     calls = 0
-    append = store.TrialLog.append
+    append = store.EventLog.append
 
-    def full(log: store.TrialLog, *events: store.Event) -> None:
+    def full(log: store.EventLog, *events: store.Event) -> None:
         nonlocal calls
         calls += 1
         if calls == failing:
             raise OSError(28, "No space left on device")
         append(log, *events)
 
-    monkeypatch.setattr(store.TrialLog, "append", full)
+    monkeypatch.setattr(store.EventLog, "append", full)
     with pytest.raises(OSError, match="No space left"):
         tuner.search(verbose=0)
     tuner.search(verbose=0)
@@ -530,7 +530,7 @@ def test_an_interrupt_while_the_lock_is_held(
                 raise KeyboardInterrupt
 
         for owner, name in [
-            (store.TrialLog, "append"),
+            (store.EventLog, "append"),
             (SamplerOracle, "save_trial_file"),
             (SamplerOracle, "_record_values"),
         ]:

@@ -120,7 +120,7 @@ def test_a_log_that_does_not_tell_of_the_objectives(tmp_path: Path) -> None:
     whole = tuner(tmp_path / "whole")
     whole.search(verbose=0)
     tuner(tmp_path / "old", TPEOracle(TWO, max_trials=14, seed=0)).search(verbose=0)
-    log = store.TrialLog(tmp_path / "old" / "project")
+    log = store.EventLog(tmp_path / "old" / "project")
     events = log.read()
     assert any(event.get("objectives") for event in events)
     for event in events:

@@ -247,7 +247,7 @@ def test_the_front_of_a_folder(tmp_path: Path) -> None:
         trial.save(str(tmp_path / f"trial_{trial.trial_id}" / "trial.json"))
     with pytest.raises(ValueError, match="which does not tell them"):
         plot_pareto_front(tmp_path)
-    log = store.TrialLog(tmp_path)
+    log = store.EventLog(tmp_path)
     log.create({"event": "search", "objectives": TWO})
     with open(log.path, "ab") as file:
         file.write(b'{"event":"sta')  # a search is writing

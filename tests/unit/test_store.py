@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kt_extensions import store
-from kt_extensions.store import TrialLog
+from kt_extensions.store import EventLog
 
 EVENTS: list[store.Event] = [
     {"event": "search", "seed": 0, "text": 'quotes " and \\ and \n lines, äöü 漢'},
@@ -23,19 +23,19 @@ EVENTS: list[store.Event] = [
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> TrialLog:
-    log = TrialLog(tmp_path / "project")
+def log(tmp_path: Path) -> EventLog:
+    log = EventLog(tmp_path / "project")
     log.create(EVENTS[0])
     log.append(EVENTS[1])
     log.append(EVENTS[2])
     return log
 
 
-def test_events_come_back(log: TrialLog) -> None:
+def test_events_come_back(log: EventLog) -> None:
     assert log.read() == EVENTS
 
 
-def test_lines_are_json(log: TrialLog) -> None:
+def test_lines_are_json(log: EventLog) -> None:
     lines = log.path.read_text(encoding="ascii").splitlines()
     for line, event in zip(lines, EVENTS, strict=True):
         parsed = json.loads(line)
@@ -43,13 +43,13 @@ def test_lines_are_json(log: TrialLog) -> None:
         assert parsed == event
 
 
-def test_several_events_at_once(log: TrialLog) -> None:
+def test_several_events_at_once(log: EventLog) -> None:
     log.append(*EVENTS, *EVENTS)
     assert log.read() == EVENTS * 3
 
 
 def test_a_log_that_does_not_exist(tmp_path: Path) -> None:
-    log = TrialLog(tmp_path)
+    log = EventLog(tmp_path)
     assert not log.exists()
     with pytest.raises(FileNotFoundError):
         log.append(EVENTS[0])
@@ -57,7 +57,7 @@ def test_a_log_that_does_not_exist(tmp_path: Path) -> None:
     assert not log.exists()
 
 
-def test_a_log_cut_at_any_byte(log: TrialLog) -> None:
+def test_a_log_cut_at_any_byte(log: EventLog) -> None:
     data = log.path.read_bytes()
     ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
     for size in range(len(data) + 1):
@@ -69,7 +69,7 @@ def test_a_log_cut_at_any_byte(log: TrialLog) -> None:
 
 
 @pytest.mark.parametrize("bit", range(8))
-def test_a_flipped_bit(log: TrialLog, bit: int) -> None:
+def test_a_flipped_bit(log: EventLog, bit: int) -> None:
     data = log.path.read_bytes()
     first, second, _ = data.splitlines(keepends=True)
     for place in range(len(first), len(first + second) - 1):
@@ -80,7 +80,7 @@ def test_a_flipped_bit(log: TrialLog, bit: int) -> None:
             assert log.read() == [EVENTS[0], EVENTS[2]]
 
 
-def test_the_warning_names_the_line(log: TrialLog) -> None:
+def test_the_warning_names_the_line(log: EventLog) -> None:
     lines = log.path.read_bytes().splitlines()
     lines[1] = b"rubbish"
     log.path.write_bytes(b"\n".join([*lines, b""]))
@@ -89,7 +89,7 @@ def test_the_warning_names_the_line(log: TrialLog) -> None:
 
 
 @pytest.mark.parametrize("rubbish", [b"\0" * 100, b"hello", b"\xff\xfe\n\n{}\n[]", b"null\n"])
-def test_rubbish_is_kept_and_told(log: TrialLog, rubbish: bytes) -> None:
+def test_rubbish_is_kept_and_told(log: EventLog, rubbish: bytes) -> None:
     with open(log.path, "ab") as file:
         file.write(rubbish)
     with pytest.warns(UserWarning, match=r"damaged lines \[4"):
@@ -100,7 +100,7 @@ def test_rubbish_is_kept_and_told(log: TrialLog, rubbish: bytes) -> None:
         assert log.read() == [*EVENTS, EVENTS[1]]
 
 
-def test_a_write_that_fails_leaves_nothing(log: TrialLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_nothing(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
@@ -115,14 +115,14 @@ def test_a_write_that_fails_leaves_nothing(log: TrialLog, monkeypatch: pytest.Mo
     assert log.read() == EVENTS
 
 
-def test_writes_in_pieces(log: TrialLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_in_pieces(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:5]))
     log.append(EVENTS[1])
     assert log.read() == [*EVENTS, EVENTS[1]]
 
 
-def test_an_event_costs_its_own_bytes(log: TrialLog) -> None:
+def test_an_event_costs_its_own_bytes(log: EventLog) -> None:
     sizes = []
     for _ in range(200):
         log.append(EVENTS[1])
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written_to(
 
     monkeypatch.setattr(store, "write_atomically", denied)
     with pytest.raises(PermissionError, match=r"can be written to .*Received: '.*project'"):
-        TrialLog(tmp_path / "project").create(EVENTS[0])
+        EventLog(tmp_path / "project").create(EVENTS[0])
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

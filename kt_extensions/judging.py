@@ -1,0 +1,134 @@
+"""What a pruner is told of the trials of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions.pruners import Progress, Pruner
+from kt_extensions.record import PARENT
+from kt_extensions.reports import Logs, Reports, TrialReport
+from kt_extensions.space.domains import Array
+
+
+class Judge:
+    """Asks a pruner after each epoch of a trial.
+
+    It keeps the curves of the objective as the rows of one array, those of several executions
+    averaged. The curve of a trial that goes on from another one begins with that one's.
+
+    Args:
+        pruner: Whom to ask.
+        objective: The objective of the search, a single one.
+
+    Raises:
+        ValueError: If there are several objectives.
+    """
+
+    def __init__(self, pruner: Pruner, objective: Any) -> None:
+        if hasattr(objective, "objectives"):
+            raise ValueError(
+                "Expected a single objective where there is a `pruner`: curves of several have no "
+                f"order. Received: {[part.name for part in objective.objectives]}. Leave the "
+                "pruner out, or search for one of them."
+            )
+        self._pruner, self._objective = pruner, objective
+        self._sign = 1.0 if objective.direction == "min" else -1.0
+        self._row_of: dict[str, int] = {}
+        self._curves: Array = np.full((64, 32), np.nan)
+
+    def verdict(
+        self,
+        trial_id: str,
+        execution: int,
+        planned: int,
+        reports: Reports,
+        trials: Mapping[str, Trial],
+    ) -> str | None:
+        """Returns why a trial is to be stopped, or `None`.
+
+        Args:
+            trial_id: The trial, whose last epoch has been reported.
+            execution: Which of its executions is running.
+            planned: Epochs after which that ends.
+            reports: What all trials have reported.
+            trials: All trials of the search.
+        """
+        line = list(_line(trial_id, trials))
+        self._update(trial_id, reports, trials)
+        others = self._others(line, reports, trials)
+        rows = [self._row_of[other] for other in others]
+        completed = [_completed(trials[other], reports) for other in others]
+        curve = self._curve(line, execution, reports)
+        progress = Progress(
+            curve, self._curves[rows], np.array(completed, bool), max(planned, len(curve)),
+            self._sign,
+        )  # fmt: skip
+        return self._pruner.verdict(progress)
+
+    def _others(self, line: list[str], reports: Reports, trials: Mapping[str, Trial]) -> list[str]:
+        """Returns one trial of each other line of promotions, the last."""
+        values = (trial.hyperparameters.values for trial in trials.values())
+        parents = {v.get(PARENT) for v in values}
+        for other in trials:
+            if other not in self._row_of:
+                self._update(other, reports, trials)
+        return [other for other in trials if other not in parents and other not in line]
+
+    def _update(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
+        """Brings the trial's row up to its reports."""
+        row = self._row_of.setdefault(trial_id, len(self._row_of))
+        line = list(_line(trial_id, trials))
+        points = {e: y for name in reversed(line) for e, y in self._mean(reports[name]).items()}
+        self._make_room(row, max(points, default=0))
+        self._curves[row] = np.nan
+        self._curves[row, list(points)] = list(points.values())
+
+    def _mean(self, report: TrialReport) -> dict[int, float]:
+        """Returns the mean of the executions by epoch."""
+        epochs: dict[int, list[float]] = {}
+        for logs_by_epoch in report.executions.values():
+            for epoch, logs in logs_by_epoch.items():
+                epochs.setdefault(epoch, []).append(self._value(logs))
+        return {epoch: float(np.mean(values)) for epoch, values in epochs.items()}
+
+    def _curve(self, line: list[str], execution: int, reports: Reports) -> Array:
+        """Returns the curve of one execution."""
+        points: dict[int, float] = {}
+        for name in reversed(line):
+            epochs = reports[name].executions.get(execution, {})
+            points |= {epoch: self._value(logs) for epoch, logs in epochs.items()}
+        curve: Array = np.full(max(points) + 1, np.nan)
+        curve[list(points)] = list(points.values())
+        return curve
+
+    def _value(self, logs: Logs) -> float:
+        """Returns the objective to be minimised, NaN if it is not among the logs or not finite."""
+        if not self._objective.has_value(logs):
+            return float("nan")
+        value = self._sign * float(self._objective.get_value(logs))
+        return value if np.isfinite(value) else float("nan")
+
+    def _make_room(self, row: int, epoch: int) -> None:
+        n, t = self._curves.shape
+        if row < n and epoch < t:
+            return
+        larger = np.full((max(n, 2 * row), max(t, 2 * epoch)), np.nan)
+        larger[:n, :t] = self._curves
+        self._curves = larger
+
+
+def _line(trial_id: str, trials: Mapping[str, Trial]) -> Iterator[str]:
+    """Yields the names of a trial, of that which it goes on from, and so on."""
+    name: str | None = trial_id
+    while name in trials:
+        yield name
+        name = trials[name].hyperparameters.values.get(PARENT)
+
+
+def _completed(trial: Trial, reports: Reports) -> bool:
+    ended = trial.status == TrialStatus.COMPLETED
+    return bool(ended) and reports[trial.trial_id].pruned is None

@@ -1,0 +1,233 @@
+"""What the trials of a search report: every epoch of every execution, and how each attempt ended.
+
+Of each trial it is in the file `reports.jsonl` of its folder, whatever the oracle.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kt_extensions.store import Event, EventLog, as_json
+
+FILE_NAME = "reports.jsonl"
+
+Logs = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a run of a trial ended.
+
+    Args:
+        status: That of KerasTuner: "COMPLETED", "FAILED", or "INVALID" if it is run again.
+        message: The error with its traceback; `None` if there was none.
+        seconds: How long it took.
+    """
+
+    status: str
+    message: str | None
+    seconds: float
+
+
+@dataclass
+class TrialReport:
+    """What a trial has reported.
+
+    Args:
+        executions: For each execution its logs by epoch, counted from 0. A trial that goes on from
+            another one begins with the epoch after that one's last.
+        pruned: Why the trial was pruned; `None` if it was not.
+        attempts: The runs that have ended.
+    """
+
+    executions: dict[int, dict[int, Logs]] = field(default_factory=dict)
+    pruned: str | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def apply(self, event: Event) -> None:
+        """Brings the report up to an event."""
+        match event["event"]:
+            case "epoch":
+                self._add(event["execution"], event["epoch"], event["logs"])
+            case "pruned":
+                self.pruned = event["reason"]
+            case "end":
+                attempt = Attempt(event["status"], event["message"], event["seconds"])
+                self.attempts.append(attempt)
+
+    def _add(self, execution: int, epoch: int, logs: Mapping[str, float | str]) -> None:
+        """Adds an epoch; one that is trained again has what came after it trained again, too."""
+        kept = {e: known for e, known in self.executions.get(execution, {}).items() if e < epoch}
+        earlier = {e: epochs for e, epochs in self.executions.items() if e < execution}
+        values = {name: float(value) for name, value in logs.items()}
+        self.executions = {**earlier, execution: {**kept, epoch: values}}
+        self.pruned = None
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained, over all executions."""
+        return sum(map(len, self.executions.values()))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long all attempts took; `None` if none has ended."""
+        return sum(a.seconds for a in self.attempts) if self.attempts else None
+
+    def histories(self) -> list[dict[str, list[float]]]:
+        """Returns, for each execution, the numbers of its epochs (`epoch`) and its logs by name.
+
+        What an epoch did not log is NaN.
+        """
+        return [_history(epochs) for _, epochs in sorted(self.executions.items())]
+
+
+def _history(epochs: Mapping[int, Logs]) -> dict[str, list[float]]:
+    names = {name: None for logs in epochs.values() for name in logs}
+    columns = {name: [logs.get(name, math.nan) for logs in epochs.values()] for name in names}
+    return {"epoch": list(epochs), **columns}
+
+
+class Reports:
+    """The reports of all trials of a project.
+
+    A report that cannot be written is lost when the search is resumed, with a warning, which costs
+    no trial.
+
+    Args:
+        folder: The project folder.
+
+    Example:
+
+    >>> import tempfile
+    >>> reports = Reports(tempfile.mkdtemp())
+    >>> reports.add_epoch("00", 0, 0, {"val_loss": 0.5})
+    >>> reports.add_epoch("00", 0, 1, {"val_loss": 0.25})
+    >>> reports["00"].histories()
+    [{'epoch': [0, 1], 'val_loss': [0.5, 0.25]}]
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+        self._known: dict[str, TrialReport] = {}
+        self._open: set[str] = set()
+        self._began: dict[str, float] = {}
+
+    def __getitem__(self, trial_id: str) -> TrialReport:
+        """Returns what a trial has reported, also before the search was resumed."""
+        if trial_id not in self._known:
+            self._known[trial_id] = read_report(self._folder_of(trial_id))
+        return self._known[trial_id]
+
+    def begin(self, trial_id: str) -> None:
+        """Notes that a run of a trial begins."""
+        self._began[trial_id] = time.monotonic()
+
+    def add_epoch(
+        self, trial_id: str, execution: int, epoch: int, logs: Mapping[str, float]
+    ) -> None:
+        """Adds what was logged at the end of an epoch.
+
+        Args:
+            trial_id: The trial.
+            execution: Number of its execution, from 0.
+            epoch: Number of the epoch, from 0.
+            logs: Keras' metrics.
+        """
+        values = {name: as_json(float(value)) for name, value in logs.items()}
+        place = {"execution": execution, "epoch": epoch}
+        self._write(trial_id, {"event": "epoch", **place, "logs": values})
+
+    def prune(self, trial_id: str, reason: str) -> None:
+        """Notes that a trial is stopped before its end."""
+        self._write(trial_id, {"event": "pruned", "reason": reason})
+
+    def end(self, trial_id: str, status: str, message: str | None) -> None:
+        """Notes how a run of a trial ended, and how long it took."""
+        now = time.monotonic()
+        seconds = round(now - self._began.pop(trial_id, now), 3)
+        event = {"event": "end", "status": status, "message": message, "seconds": seconds}
+        self._write(trial_id, event)
+
+    def _folder_of(self, trial_id: str) -> Path:
+        return self._folder / f"trial_{trial_id}"
+
+    def _write(self, trial_id: str, event: Event) -> None:
+        report = self[trial_id]
+        try:
+            log = EventLog(self._folder_of(trial_id), FILE_NAME)
+            if trial_id not in self._open:
+                log.open()
+                self._open.add(trial_id)
+            log.append(event, durable=False)
+        except OSError as error:
+            warnings.warn(f"A report of trial {trial_id} was not kept: {error}.", stacklevel=3)
+        report.apply(event)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, as for another process, reads what it needs."""
+        return {**self.__dict__, "_known": {}, "_open": set()}
+
+
+def read_report(trial_dir: str | os.PathLike[str]) -> TrialReport:
+    """Returns what a trial has reported, by its folder; an empty one if there is no file of it."""
+    report = TrialReport()
+    log = EventLog(trial_dir, FILE_NAME)
+    if log.exists():
+        for event in log.peek():
+            report.apply(event)
+    return report
+
+
+class Message(NamedTuple):
+    """What a trial reports at the end of an epoch, and how it is sent to an oracle.
+
+    KerasTuner's `Oracle.update_trial` takes nothing but metrics, also from another process.
+
+    Args:
+        execution: Number of the execution, from 0.
+        planned: Epochs after which it ends.
+        logs: Keras' metrics of the epoch.
+
+    Example:
+
+    >>> Message(0, 9, {"loss": 0.5}).metrics()
+    {'epoch:0:9:loss': 0.5}
+    >>> Message.of({"epoch:0:9:loss": 0.5})
+    Message(execution=0, planned=9, logs={'loss': 0.5})
+    """
+
+    execution: int
+    planned: int
+    logs: Logs
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the metrics to send."""
+        place = f"epoch:{self.execution}:{self.planned}:"
+        return {place + name: float(value) for name, value in self.logs.items()}
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, float]) -> Message | None:
+        """Returns the message that was sent as metrics; `None` if they are a trial's results."""
+        first = next(iter(metrics), "").split(":", 3)
+        if len(first) < 4 or first[0] != "epoch":
+            return None
+        logs = {name.split(":", 3)[3]: value for name, value in metrics.items()}
+        return cls(int(first[1]), int(first[2]), logs)
+
+
+def pruned_message(reason: str | None) -> str:
+    """Returns the message of a trial that was pruned."""
+    return f"Pruned: {reason}." if reason else "Pruned."
+
+
+def is_pruned(trial: Any) -> bool:
+    """Whether a completed trial was pruned, which its message tells."""
+    message = trial.message or ""
+    return bool(trial.status == "COMPLETED" and message.startswith("Pruned"))

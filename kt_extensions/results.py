@@ -1,0 +1,86 @@
+"""The trials of a search as a list that can be saved."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kt_extensions.store import write_atomically
+
+_COLUMNS = ("trial_id", "status", "score", "epochs", "duration", "parent", "message")
+
+
+class Results(list[dict[str, Any]]):
+    """Trials, each a dictionary; see `kt_extensions.Tuner.results`.
+
+    Example:
+
+    >>> results = Results([{"trial_id": "0", "score": 0.5, "values": {"units": 8}}])
+    >>> results.rows()[0]["values/units"]
+    8
+    """
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns one flat dictionary for each trial: no history, `values/...` for each value."""
+        names = {name: None for result in self for name in result["values"]}
+        return [_row(result, list(names)) for result in self]
+
+    def to_csv(self, file: str | os.PathLike[str]) -> None:
+        """Writes a table, one row for each trial, without the histories.
+
+        Args:
+            file: The file, which is replaced if there is one.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        rows = self.rows()
+        with open(file, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]) if rows else _COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def to_json(self, file: str | os.PathLike[str]) -> None:
+        """Writes all that there is, with the histories. NaN and infinities are written as null.
+
+        Args:
+            file: The file, which is replaced if there is one.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        write_atomically(Path(file), json.dumps(_plain(self), indent=1))
+
+    def to_pandas(self) -> Any:
+        """Returns a `pandas.DataFrame`, one row for each trial, without the histories.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError(
+                "Expected pandas, which makes the table. It is not installed: run "
+                "`pip install pandas`, or use `rows()` or `to_csv(file)`."
+            ) from error
+        return pandas.DataFrame(self.rows())
+
+
+def _row(result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    values = {f"values/{name}": result["values"].get(name) for name in names}
+    return {**{column: result.get(column) for column in _COLUMNS}, **values}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

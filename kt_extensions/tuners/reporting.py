@@ -1,0 +1,185 @@
+"""How the trials of a tuner report each epoch, are pruned, and what is kept of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions.judging import Judge
+from kt_extensions.oracles import SamplerOracle
+from kt_extensions.oracles.processes import is_worker
+from kt_extensions.pruners import Pruner
+from kt_extensions.record import PARENT
+from kt_extensions.reports import Message, Reports, is_pruned, pruned_message, read_report
+from kt_extensions.results import Results
+
+
+class ReportedTrials(kt.Tuner):  # type: ignore[misc]
+    """A tuner whose trials report each epoch: to an oracle of ours, or else to the tuner itself."""
+
+    _reports: Reports | None = None
+    _judge: Judge | None = None
+
+    def _report_to(self, oracle: kt.Oracle, pruner: Pruner | None) -> None:
+        """Says where the trials report to; `oracle` is not a worker's client of it.
+
+        Raises:
+            ValueError: If an oracle of KerasTuner's would have to prune the trials of many workers.
+        """
+        if isinstance(oracle, SamplerOracle):
+            oracle.pruner = pruner or oracle.pruner
+            return
+        if pruner is not None and is_worker():
+            raise ValueError(
+                "Expected an oracle of kt_extensions with `pruner` in a search with a chief and "
+                f"workers. Received: {type(oracle).__name__}. Leave the pruner out."
+            )
+        self._reports = Reports(self.project_dir)
+        self._judge = None if pruner is None else Judge(pruner, oracle.objective)
+
+    def report_epoch(self, trial: Trial, epoch: int, message: Message) -> bool:
+        """Reports the end of an epoch, and tells whether the trial is to end there.
+
+        Args:
+            trial: The trial that is running.
+            epoch: Number of the epoch, from 0.
+            message: What is to be reported.
+        """
+        name = trial.trial_id
+        if self._reports is None:
+            answer = self.oracle.update_trial(name, message.metrics(), step=epoch)
+            return bool(answer.status == TrialStatus.STOPPED)
+        self._reports.add_epoch(name, message.execution, epoch, message.logs)
+        if self._judge is None:
+            return False
+        place = (name, message.execution, message.planned)
+        reason = self._judge.verdict(*place, self._reports, self.oracle.trials)
+        if reason is not None:
+            self._reports.prune(name, reason)
+        return reason is not None
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        """Notes when a trial begins."""
+        super().on_trial_begin(trial)
+        if self._reports is not None:
+            self._reports.begin(trial.trial_id)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Ends the trial, and marks one that was pruned."""
+        if self._reports is None:
+            super().on_trial_end(trial)
+            return
+        report = read_report(self.get_trial_dir(trial.trial_id))
+        if trial.status == TrialStatus.COMPLETED and report.pruned is not None:
+            trial.message = pruned_message(report.pruned)
+        try:
+            super().on_trial_end(trial)
+        finally:
+            ended = self.oracle.get_trial(trial.trial_id)
+            self._reports.end(trial.trial_id, ended.status, trial.message)
+
+    def results(self) -> Results:
+        """Returns all trials of the search, in the order in which they began.
+
+        Returns:
+            A list with a dictionary for each trial: `trial_id`; `status`, that of KerasTuner, or
+            "PRUNED"; `score`, `None` if there is none; `values` of the hyperparameters; `epochs`,
+            how many were trained in all executions; `history`, for each execution a dictionary of
+            lists, `epoch` and the metrics by name; `parent`, the trial that it goes on from, or
+            `None`; `duration` in seconds, of all attempts; `message`, why it failed or was pruned.
+            It can be saved by `to_csv(file)` and `to_json(file)`, and `to_pandas()` makes a table.
+
+        Raises:
+            RuntimeError: On a worker: the chief has the trials.
+
+        Example:
+
+        ```python
+        tuner.search(x, y, epochs=10, validation_split=0.2)
+        tuner.results().to_csv("results.csv")
+        ```
+        """
+        if is_worker():
+            raise RuntimeError(
+                "Expected the chief, which has all trials. Received: a worker. Call it in a "
+                "program with the same `directory` and `project_name`, without KerasTuner's "
+                "environment variables."
+            )
+        return Results(map(self._result, self._begun()))
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Returns every failure of the search, retried ones included, in the order of the trials.
+
+        Returns:
+            For each attempt that failed a dictionary: `trial_id`; `attempt`, its number from 1;
+            `status`, "FAILED", or "INVALID" if the trial was run again; `values` of the
+            hyperparameters; `duration` in seconds; `message`, the error with its traceback.
+
+        Example:
+
+        ```python
+        for failure in tuner.failures():
+            print(failure["trial_id"], failure["values"], failure["message"])
+        ```
+        """
+        return [failure for trial in self._begun() for failure in self._failed_attempts(trial)]
+
+    def _begun(self) -> list[Trial]:
+        return [self.oracle.trials[name] for name in self.oracle.start_order]
+
+    def _result(self, trial: Trial) -> dict[str, Any]:
+        report = read_report(self.get_trial_dir(trial.trial_id))
+        return {
+            "trial_id": trial.trial_id,
+            "status": "PRUNED" if is_pruned(trial) else trial.status,
+            "score": None if trial.score is None else float(trial.score),
+            "values": _own_values(trial),
+            "epochs": report.epochs,
+            "history": report.histories(),
+            "parent": trial.hyperparameters.values.get(PARENT),
+            "duration": report.seconds,
+            "message": trial.message,
+        }
+
+    def _failed_attempts(self, trial: Trial) -> list[dict[str, Any]]:
+        attempts = read_report(self.get_trial_dir(trial.trial_id)).attempts
+        return [
+            {
+                "trial_id": trial.trial_id,
+                "attempt": number,
+                "status": attempt.status,
+                "values": _own_values(trial),
+                "duration": attempt.seconds,
+                "message": attempt.message,
+            }
+            for number, attempt in enumerate(attempts, start=1)
+            if attempt.status != TrialStatus.COMPLETED
+        ]
+
+
+class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports each epoch of an execution, and ends the training if the trial is pruned.
+
+    Args:
+        tuner: The tuner.
+        trial: The trial that is running.
+        execution: Number of its execution, from 0.
+    """
+
+    def __init__(self, tuner: ReportedTrials, trial: Trial, execution: int) -> None:
+        super().__init__()
+        self._tuner, self._trial, self._execution = tuner, trial, execution
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports the epoch."""
+        message = Message(self._execution, self.params["epochs"], dict(logs or {}))
+        if logs and self._tuner.report_epoch(self._trial, epoch, message):
+            self.model.stop_training = True
+
+
+def _own_values(trial: Trial) -> dict[str, Any]:
+    values = trial.hyperparameters.values.items()
+    return {name: value for name, value in values if not name.startswith("tuner/")}
