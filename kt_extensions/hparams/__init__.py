@@ -4,5 +4,6 @@ See `docs/hparams.md` for what the columns hold and for TensorBoard's own rules 
 """
 
 from kt_extensions.hparams._logger import HParamsLogger
+from kt_extensions.hparams._session import CurveLogger
 
-__all__ = ["HParamsLogger"]
+__all__ = ["CurveLogger", "HParamsLogger"]

@@ -12,7 +12,7 @@ import keras
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._record import Ending, Point
-from kt_extensions.hparams._session import Attempt, CurveLogger, tolerant
+from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 
 _FINISHED = ("COMPLETED", "FAILED")
 
@@ -120,10 +120,19 @@ class HParamsLogger:
         Returns:
             A callback for `Model.fit`. It opens no file before training begins.
         """
+        return CurveLogger(self.execution(trial, execution))
+
+    def execution(self, trial: Any, execution: int) -> Execution:
+        """Makes what `callback` logs to, for a training in another process.
+
+        Args:
+            trial: As for `callback`.
+            execution: As for `callback`.
+        """
         attempt = self._attempts.get(trial.trial_id)
         if attempt is None or execution in attempt.executions:
             attempt = self._begin(trial)
-        return CurveLogger(attempt.execution(execution))
+        return attempt.execution(execution)
 
     @tolerant
     def on_trial_end(self, trial: Any) -> None:

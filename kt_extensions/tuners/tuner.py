@@ -22,12 +22,12 @@ from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
 from kt_extensions.record import EPOCHS
 from kt_extensions.schedulers.base import check_integer
-from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
+from kt_extensions.tuners.isolation import IsolatedTrials
 
 
-class Tuner(ContinuedTrials):
+class Tuner(IsolatedTrials):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -56,6 +56,13 @@ class Tuner(ContinuedTrials):
         snapshot_epochs: A snapshot of the training is written after each so many epochs, from which
             a trial goes on when the search is stopped in it and resumed; `None` for none: the trial
             is trained from its beginning.
+        isolate: Whether each trial runs in a process of its own. Its memory is given back with it,
+            and one that crashes or is killed is a failed trial. Costs some seconds a trial, and the
+            data must be arrays: see `docs/isolation.md`. Defaults to `False`.
+        trial_seconds: With `isolate`, the most seconds that a trial may take; one that takes longer
+            is a failed trial. `None` for no limit.
+        trial_memory: With `isolate`, the most bytes of resident memory that the process of a trial
+            may hold; one that holds more is a failed trial. `None` for no limit.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -83,6 +90,9 @@ class Tuner(ContinuedTrials):
         max_time: float | None = None,
         patience: int | None = None,
         snapshot_epochs: int | None = None,
+        isolate: bool = False,
+        trial_seconds: float | None = None,
+        trial_memory: int | None = None,
         **kwargs: Any,
     ) -> None:
         _check_positive("max_time", max_time)
@@ -104,6 +114,7 @@ class Tuner(ContinuedTrials):
         if snapshot_epochs is not None:
             check_integer("snapshot_epochs", snapshot_epochs, 1)
         self.snapshot_epochs = snapshot_epochs
+        self._isolate(isolate, trial_seconds, trial_memory)
         self._seconds_before = 0.0
         self._began: float | None = None
         self._execution = 0

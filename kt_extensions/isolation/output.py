@@ -1,0 +1,58 @@
+"""What a process prints, printed where this one prints."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections import deque
+from typing import IO
+
+_KEPT = 20  # lines
+_SIZE = 2**16  # bytes; what a pipe holds
+
+
+class Output:
+    """One of the output streams of a process.
+
+    Args:
+        pipe: The end of the stream.
+        name: `"stdout"` or `"stderr"`: where to print. It is looked up in `sys` each time, since
+            notebooks, pytest and progress displays replace it.
+    """
+
+    def __init__(self, pipe: IO[bytes], name: str) -> None:
+        os.set_blocking(pipe.fileno(), False)
+        self._pipe = pipe
+        self._name = name
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._lines: deque[str] = deque([""], maxlen=_KEPT)
+
+    def fileno(self) -> int:
+        return self._pipe.fileno()
+
+    def close(self) -> None:
+        self._pipe.close()
+
+    def pass_on(self) -> bool:
+        """Prints what has come; tells whether anything has."""
+        try:
+            data = os.read(self._pipe.fileno(), _SIZE)
+        except BlockingIOError:
+            return False
+        text = self._decode(data)
+        self._keep(text)
+        stream = getattr(sys, self._name)
+        if text and stream is not None:  # None in a program without a console
+            stream.write(text)
+            stream.flush()
+        return bool(data)
+
+    def last_lines(self) -> list[str]:
+        """Returns the last lines that were printed."""
+        return [line for line in self._lines if line.strip()]
+
+    def _keep(self, text: str) -> None:
+        first, *others = text.split("\n")
+        self._lines[-1] += first
+        self._lines.extend(others)

@@ -1,0 +1,100 @@
+"""One process after the other, each begun while the one before it works."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import cloudpickle
+
+from kt_extensions.isolation.channel import replies
+from kt_extensions.isolation.limits import Limits
+from kt_extensions.isolation.parcel import Parcel
+from kt_extensions.isolation.process import Process
+
+
+class Processes:
+    """Runs each call in a process of its own.
+
+    While one works the next one is begun, so that the imports, which take seconds, are done when it
+    is needed.
+
+    Args:
+        content: What all calls work on; pickled once.
+        environment: Variables of the processes' environment, besides those of this one.
+        prepare: A function without arguments that each process calls first.
+
+    Raises:
+        ValueError: If the system is none on which this works.
+        Exception: What the pickling of the content raises.
+
+    Example:
+
+    >>> processes = Processes((2, 3), {}, print)
+    >>> processes.run(call_with_content, (), {})  # doctest: +SKIP
+    >>> processes.close()
+    """
+
+    def __init__(
+        self, content: Any, environment: Mapping[str, str], prepare: Callable[[], None]
+    ) -> None:
+        if os.name != "posix":
+            raise ValueError(
+                "Expected Linux, macOS or another POSIX system for isolate=True. Received: "
+                f"{os.name!r}. Leave it out, or run the search in WSL or a container."
+            )
+        self._parcel = Parcel(content)
+        self._environment = environment
+        self._prepare = prepare
+        self._next: Process | None = None
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        objects: Mapping[str, Any],
+        limits: Limits | None = None,
+        *,
+        last: bool = False,
+    ) -> Any:
+        """Runs a call in a process of its own and returns what it returns.
+
+        Args:
+            function: Is called with a `Channel`, the content, and the arguments.
+            arguments: What this call alone works on.
+            objects: Objects of this process that a `Remote` may stand for, by name.
+            limits: Of the call; `None` for none.
+            last: Whether no other call follows.
+
+        Raises:
+            ProcessDied: If the process ends before the call, or exceeds a limit.
+            Exception: What the function raises.
+        """
+        payload = cloudpickle.dumps((function, arguments))
+        job = ("job", cloudpickle.dumps(self._prepare), self._parcel.places, payload)
+        process = self._take(last)
+        try:
+            return process.run(job, replies(objects), limits or Limits())
+        finally:
+            process.stop()
+
+    def close(self) -> None:
+        """Ends the process that waits, and forgets the content."""
+        if self._next is not None:
+            self._next.stop()
+            self._next = None
+        self._parcel.close()
+
+    def _take(self, last: bool) -> Process:
+        process, self._next = self._next, None
+        if process is not None and not process.is_alive:  # killed while it waited
+            process.stop()
+            process = None
+        process = process or self._start()
+        if not last:
+            self._next = self._start()
+        return process
+
+    def _start(self) -> Process:
+        return Process(self._parcel.fileno(), {**os.environ, **self._environment})

@@ -1,0 +1,101 @@
+"""What a trial has in a process of its own in place of what it has in the tuner's process."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, cast
+
+import keras
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+
+from kt_extensions.hparams import CurveLogger, HParamsLogger
+from kt_extensions.isolation import Channel
+
+
+class Settings:
+    """The settings of Keras, and the filters of warnings, of the process that makes this.
+
+    Called in another process it sets them there.
+    """
+
+    def __init__(self) -> None:
+        self._floatx = keras.config.floatx()
+        self._epsilon = keras.config.epsilon()
+        self._format = keras.config.image_data_format()
+        self._filters = list(warnings.filters)
+
+    def __call__(self) -> None:
+        keras.config.set_floatx(self._floatx)
+        keras.config.set_epsilon(self._epsilon)
+        keras.config.set_image_data_format(self._format)
+        warnings.filters[:] = self._filters  # type: ignore[index]
+
+
+class LogElsewhere:
+    """An `HParamsLogger` in the process of a trial: the tuner's process writes.
+
+    So what is known of a trial survives its process.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def callback(self, trial: Trial, execution: int) -> keras.callbacks.Callback:
+        """Returns what logs a training; see `HParamsLogger.callback`."""
+        elsewhere = _ExecutionElsewhere(self._channel, trial, execution)
+        return CurveLogger(cast(Any, elsewhere))
+
+
+class _ExecutionElsewhere:
+    """One training of a trial, logged in the tuner's process."""
+
+    def __init__(self, channel: Channel, trial: Trial, number: int) -> None:
+        self._channel = channel
+        self._trial = trial
+        self._number = number
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _ExecutionElsewhere:
+        return self
+
+    def begin(self) -> None:
+        self._log("begin", self._trial.hyperparameters)
+
+    def log_epoch(self, epoch: int, logs: Mapping[str, float], rate: float | None) -> None:
+        self._log("log_epoch", epoch, dict(logs), rate)
+
+    def close(self) -> None:
+        self._log("close")
+
+    def _log(self, method: str, *args: Any) -> None:
+        self._channel.ask("call", "log", method, (self._number, *args), {})
+
+
+class TrialLog:
+    """The tuner's log, as the process of one trial writes into it.
+
+    Args:
+        logger: The tuner's.
+        trial: The tuner's own record of the trial.
+    """
+
+    def __init__(self, logger: HParamsLogger, trial: Trial) -> None:
+        self._logger = logger
+        self._trial = trial
+        self._executions: dict[int, Any] = {}
+
+    def begin(self, number: int, hyperparameters: kt.HyperParameters) -> None:
+        """Begins a training with these values, some of which the build has declared."""
+        self._trial.hyperparameters = hyperparameters
+        if number not in self._executions:
+            self._executions[number] = self._logger.execution(self._trial, number)
+        self._executions[number].begin()
+
+    def log_epoch(
+        self, number: int, epoch: int, logs: Mapping[str, float], rate: float | None
+    ) -> None:
+        self._executions[number].log_epoch(epoch, logs, rate)
+
+    def close(self, number: int) -> None:
+        self._executions[number].close()
