@@ -1,0 +1,61 @@
+"""Arithmetic on learning curves that pruners share. Unknown values are NaN."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kt_extensions.pruners.base import Progress
+from kt_extensions.space.domains import Array
+
+
+def best_so_far(curves: Array) -> Array:
+    """Returns the least value up to each epoch, NaN before the first that is known.
+
+    Args:
+        curves: Array `(..., t)`.
+
+    Example:
+
+    >>> best_so_far(np.array([np.nan, 3.0, np.nan, 2.0, 5.0]))
+    array([nan,  3.,  3.,  2.,  2.])
+    """
+    best: Array = np.fmin.accumulate(curves, axis=-1)
+    return best
+
+
+def best(curves: Array) -> Array:
+    """Returns the least value of each curve, NaN where none is known.
+
+    Args:
+        curves: Array `(..., t)`.
+    """
+    least: Array = np.fmin.reduce(curves, axis=-1, initial=np.nan)
+    return least
+
+
+def incumbent(progress: Progress) -> float:
+    """Returns the best value that a trial which ran to its end had by the epoch `planned`.
+
+    NaN if there is none. Trials that were stopped do not count: their values may not be the
+    search's result.
+    """
+    return float(best(best(progress.others[progress.completed, : progress.planned])))
+
+
+def may_win(progress: Progress) -> bool:
+    """Whether the trial is already better than every other one that ran to its end.
+
+    True also while there is nothing to compare: no completed trial, or no known value.
+    """
+    return not best(progress.curve) >= incumbent(progress)
+
+
+def in_epochs(number: int) -> str:
+    """Returns a number of epochs in words.
+
+    Example:
+
+    >>> in_epochs(1), in_epochs(2)
+    ('1 epoch', '2 epochs')
+    """
+    return f"{number} epoch" if number == 1 else f"{number} epochs"
