@@ -1,0 +1,122 @@
+"""What a pruner is told of the trials of a search."""
+
+import keras_tuner as kt
+import numpy as np
+import pytest
+from keras_tuner.engine.trial import Trial
+from keras_tuner.src.engine.objective import create_objective
+
+from kt_extensions.judging import Judge
+from kt_extensions.reports import Reports
+
+LOSS = kt.Objective("val_loss", "min")
+
+
+class Listener:
+    """A pruner that keeps what it is told."""
+
+    def verdict(self, progress):
+        self.progress = progress
+        return None
+
+
+def trial(name, status="COMPLETED", parent=None):
+    hp = kt.HyperParameters()
+    hp.values = {"x": 1} if parent is None else {"x": 1, "tuner/trial_id": parent}
+    return Trial(hp, trial_id=name, status=status)
+
+
+def report(reports, name, losses, execution=0, begin=0):
+    for epoch, loss in enumerate(losses, start=begin):
+        reports.add_epoch(name, execution, epoch, {"val_loss": loss, "loss": 0.0})
+
+
+def told(trials, reports, name, objective=LOSS, execution=0, planned=9):
+    listener = Listener()
+    trials = {t.trial_id: t for t in trials}
+    Judge(listener, objective).verdict(name, execution, planned, reports, trials)
+    return listener.progress
+
+
+@pytest.fixture
+def reports(tmp_path):
+    return Reports(tmp_path)
+
+
+def rows(progress):
+    return [row[~np.isnan(row)].tolist() for row in progress.others]
+
+
+def test_curves_of_completed_running_failed_and_pruned_trials(reports):
+    for name, losses in {"0": [3, 2, 1], "1": [4, 5], "2": [6], "3": [7, 8]}.items():
+        report(reports, name, losses)
+    report(reports, "4", [9, 10])
+    reports.prune("3", "slow")
+    trials = [
+        trial("0"), trial("1", "RUNNING"), trial("2", "FAILED"), trial("3"), trial("4", "RUNNING"),
+    ]  # fmt: skip
+    progress = told(trials, reports, "4")
+    assert progress.curve.tolist() == [9, 10]
+    assert rows(progress) == [[3, 2, 1], [4, 5], [6], [7, 8]]
+    assert progress.completed.tolist() == [True, False, False, False]
+    assert progress.planned == 9
+
+
+def test_maximized_objectives_have_the_other_sign(reports):
+    report(reports, "0", [0.5, 0.75])
+    report(reports, "1", [0.25])
+    objective = kt.Objective("val_loss", "max")
+    progress = told([trial("0"), trial("1", "RUNNING")], reports, "1", objective)
+    assert progress.curve.tolist() == [-0.25]
+    assert rows(progress) == [[-0.5, -0.75]]
+    assert progress.sign == -1.0
+
+
+def test_a_promoted_trial_has_the_curve_of_its_whole_line(reports):
+    report(reports, "0", [5, 4])
+    report(reports, "1", [6, 7])
+    report(reports, "2", [3], begin=2)
+    report(reports, "3", [9], begin=2)
+    trials = [trial("0"), trial("1"), trial("2", "RUNNING", "0"), trial("3", "RUNNING", "1")]
+    progress = told(trials, reports, "3")
+    assert progress.curve.tolist() == [6, 7, 9]
+    assert rows(progress) == [[5, 4, 3]]
+
+
+def test_executions_are_averaged_but_for_the_running_one(reports):
+    report(reports, "0", [2, 2])
+    report(reports, "0", [4, 6], execution=1)
+    report(reports, "1", [1, 1])
+    report(reports, "1", [3], execution=1)
+    progress = told([trial("0"), trial("1", "RUNNING")], reports, "1", execution=1)
+    assert rows(progress) == [[3, 4]]
+    assert progress.curve.tolist() == [3]
+
+
+def test_values_that_are_missing_or_not_finite_are_nan(reports):
+    reports.add_epoch("0", 0, 0, {"loss": 1.0})
+    report(reports, "0", [np.inf, 2], begin=1)
+    progress = told([trial("0", "RUNNING")], reports, "0")
+    assert np.isnan(progress.curve[:2]).all()
+    assert progress.curve[2] == 2
+    assert progress.others.shape[0] == 0
+
+
+def test_many_trials_and_long_curves(reports):
+    judge, listener, trials = None, Listener(), {}
+    judge = Judge(listener, LOSS)
+    for number in range(100):
+        name = str(number)
+        trials[name] = trial(name, "RUNNING")
+        report(reports, name, range(number, number + 40))
+        judge.verdict(name, 0, 40, reports, trials)
+        trials[name].status = "COMPLETED"
+    others = listener.progress.others[:, :40]
+    np.testing.assert_array_equal(others, np.arange(99)[:, None] + np.arange(40))
+    assert listener.progress.completed.all()
+
+
+def test_several_objectives_are_refused():
+    objective = create_objective([LOSS, kt.Objective("val_acc", "max")])
+    with pytest.raises(ValueError, match="single objective where there is a `pruner`"):
+        Judge(Listener(), objective)
