@@ -123,10 +123,9 @@ class Judge:
 
 def _line(trial_id: str, trials: Mapping[str, Trial]) -> Iterator[str]:
     """Yields the names of a trial, of that which it goes on from, and so on."""
-    name: str | None = trial_id
-    while name in trials:
-        yield name
-        name = trials[name].hyperparameters.values.get(PARENT)
+    while trial_id in trials:
+        yield trial_id
+        trial_id = trials[trial_id].hyperparameters.values.get(PARENT) or ""
 
 
 def _completed(trial: Trial, reports: Reports) -> bool:
