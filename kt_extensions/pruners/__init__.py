@@ -1,11 +1,13 @@
 """Whether a running trial is worth another epoch: pure functions of the curves so far."""
 
 from kt_extensions.pruners.base import Progress, Pruner
+from kt_extensions.pruners.extrapolation import Extrapolation
 from kt_extensions.pruners.halving import SuccessiveHalving
 from kt_extensions.pruners.own import Patience, Threshold
 from kt_extensions.pruners.percentile import Median, Percentile
 
 REGISTRY: dict[str, type[Pruner]] = {
+    "extrapolation": Extrapolation,
     "median": Median,
     "patience": Patience,
     "percentile": Percentile,
@@ -16,6 +18,7 @@ REGISTRY: dict[str, type[Pruner]] = {
 
 __all__ = [
     "REGISTRY",
+    "Extrapolation",
     "Median",
     "Patience",
     "Percentile",
