@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         schedules,
     )
     from kt_extensions.description import describe
+    from kt_extensions.snapshot import Snapshots
     from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Search, Skopt, Tuner
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "Hyperband",
     "Search",
     "Skopt",
+    "Snapshots",
     "Tuner",
     "builders",
     "callbacks",
@@ -60,6 +62,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _TUNERS:
         return getattr(importlib.import_module("kt_extensions.tuners"), name)
+    if name == "Snapshots":
+        return importlib.import_module("kt_extensions.snapshot").Snapshots
     if name == "describe":
         return importlib.import_module("kt_extensions.description").describe
     return importlib.import_module(f"kt_extensions.{name}")

@@ -3,11 +3,13 @@
 from kt_extensions.snapshot.continuation import Continuation
 from kt_extensions.snapshot.files import Snapshot, first_readable, read, snapshot_file, write
 from kt_extensions.snapshot.order import Order
+from kt_extensions.snapshot.settings import Snapshots
 
 __all__ = [
     "Continuation",
     "Order",
     "Snapshot",
+    "Snapshots",
     "first_readable",
     "read",
     "snapshot_file",

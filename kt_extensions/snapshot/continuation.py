@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 import warnings
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,6 +14,8 @@ import keras
 from kt_extensions.snapshot import building, callback_states, variables
 from kt_extensions.snapshot.files import Snapshot, write
 from kt_extensions.snapshot.order import Order
+from kt_extensions.snapshot.settings import Snapshots
+from kt_extensions.storage import Location
 
 _FIT = inspect.signature(keras.Model.fit)
 
@@ -31,7 +34,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             to `fit`.
         end: File to write in the end; `None` for none.
         order: The order of the data; `None` to leave it to Keras.
-        every: Epochs after which the file is written in between, too; `None` for never.
+        snapshots: When the file is written in between, too. Defaults to never.
+        written: Called after the file was written.
 
     Example:
 
@@ -48,14 +52,16 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         start: Snapshot | None = None,
-        end: Path | None = None,
+        end: Location | None = None,
         *,
         order: Order | None = None,
-        every: int | None = None,
+        snapshots: Snapshots | None = None,
+        written: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        self._start, self._end = start, end
-        self._order, self._every = order, every
+        self._start, self._end, self._order = start, end, order
+        self._snapshots, self._written = snapshots or Snapshots(), written
+        self._last_write = time.monotonic()
         self._callbacks: list[keras.callbacks.Callback] = []
         self._entered = self._resumed = start is None
         self._epochs: list[int] = []
@@ -99,6 +105,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             else:
                 self._give_up(problem)
         self._entered = True
+        self._last_write = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Restores the states of the callbacks, once all have begun, and seeds the epoch."""
@@ -119,8 +126,15 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             self._history.setdefault(name, []).append(callback_states.plain(value))
         done = epoch + 1
         last = done >= self.params["epochs"] or self.model.stop_training
-        if last or (self._every and done % self._every == 0):
+        if last or self._is_due(done):
             self._write(self._snapshot(done))
+
+    def _is_due(self, epochs: int) -> bool:
+        """Whether a snapshot is to be written in between, after so many epochs."""
+        every, seconds = self._snapshots.every_epochs, self._snapshots.every_seconds
+        if every is not None and epochs % every == 0:
+            return True
+        return seconds is not None and time.monotonic() - self._last_write >= seconds
 
     def _prepare(self, model: keras.Model, settings: dict[str, Any]) -> None:
         """Changes the arguments of `fit`."""
@@ -184,6 +198,9 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
                 "that is to go on from there will begin anew.",
                 stacklevel=2,
             )
+        else:
+            self._written()
+        self._last_write = time.monotonic()
 
 
 class _Last(keras.callbacks.Callback):  # type: ignore[misc]

@@ -9,17 +9,21 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kt_extensions import storage
+from kt_extensions.storage import Location
+
 _FORMAT = 1
 _ARRAY = "__array__"
+_NAME = re.compile(r"last_\d+\.(snapshot|earlier)|\.last_\d+\.snapshot\.part")
 
 
 @dataclass(frozen=True)
@@ -46,22 +50,22 @@ class Snapshot:
     history: dict[str, list[float]] = field(default_factory=dict)
 
 
-def snapshot_file(trial_dir: str | os.PathLike[str], execution: int) -> Path:
+def snapshot_file(trial_dir: Location, execution: int) -> str:
     """Returns the file for the state of an execution of a trial.
 
     Args:
-        trial_dir: The folder of the trial.
+        trial_dir: The folder of the trial, a local one or any that KerasTuner takes (`gs://...`).
         execution: Number of the execution, from 0.
     """
-    return Path(trial_dir, f"last_{execution}.snapshot")
+    return os.path.join(trial_dir, f"last_{execution}.snapshot")
 
 
-def earlier(file: Path) -> Path:
+def earlier(file: Location) -> str:
     """Returns where the snapshot that was in a file before is kept."""
-    return file.with_suffix(".earlier")
+    return os.path.splitext(file)[0] + ".earlier"
 
 
-def write(file: Path, snapshot: Snapshot) -> None:
+def write(file: Location, snapshot: Snapshot) -> None:
     """Writes a snapshot, and keeps the one that was in the file before.
 
     At any moment the newest whole one is in the file or in `earlier(file)`.
@@ -84,26 +88,20 @@ def write(file: Path, snapshot: Snapshot) -> None:
 callbacks=[], epochs=[], history={})
     """
     body = _packed(snapshot)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.part")
-    with open(aside, "wb") as stream:
-        stream.write(b"%08x\n" % zlib.crc32(body))
-        stream.write(body)
-        stream.flush()
-        os.fsync(stream.fileno())
-    if file.exists():
-        os.replace(file, earlier(file))
-    os.replace(aside, file)
+    aside = storage.write_aside(file, b"%08x\n" % zlib.crc32(body) + body)
+    if storage.exists(file):
+        storage.replace(file, earlier(file))
+    storage.replace(aside, file)
 
 
-def read(file: Path) -> Snapshot:
+def read(file: Location) -> Snapshot:
     """Reads a snapshot.
 
     Raises:
         OSError: If the file cannot be read.
         ValueError: If it is damaged.
     """
-    checksum, _, body = file.read_bytes().partition(b"\n")
+    checksum, _, body = storage.read_bytes(file).partition(b"\n")
     if checksum != b"%08x" % zlib.crc32(body):
         raise ValueError(f"Expected a whole snapshot in {file}. Received: a damaged file.")
     with np.load(io.BytesIO(body), allow_pickle=False) as archive:
@@ -113,7 +111,7 @@ def read(file: Path) -> Snapshot:
         return Snapshot(**_with_arrays(state, archive))
 
 
-def first_readable(files: Iterable[Path]) -> Snapshot | None:
+def first_readable(files: Iterable[Location]) -> Snapshot | None:
     """Returns the first snapshot that can be read; a damaged one is left out with a warning.
 
     Args:
@@ -131,11 +129,20 @@ def first_readable(files: Iterable[Path]) -> Snapshot | None:
     return None
 
 
-def delete(folder: Path) -> None:
+def delete(folder: Location) -> None:
     """Deletes the snapshots in the folder of a trial."""
-    for pattern in ("last_*.snapshot", "last_*.earlier", ".last_*.part"):
-        for file in folder.glob(pattern):
-            file.unlink(missing_ok=True)
+    for file in _files(folder):
+        storage.remove(file)
+
+
+def size(folder: Location) -> int:
+    """Returns how many bytes the snapshots in the folder of a trial take."""
+    return sum(map(storage.size, _files(folder)))
+
+
+def _files(folder: Location) -> list[str]:
+    found = filter(_NAME.fullmatch, storage.names(folder))
+    return [os.path.join(folder, name) for name in found]
 
 
 def _packed(snapshot: Snapshot) -> bytes:

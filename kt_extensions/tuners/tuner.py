@@ -20,14 +20,18 @@ from kt_extensions.objectives import directions
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
+from kt_extensions.pruners import Pruner
 from kt_extensions.record import EPOCHS
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.snapshot import Snapshots
+from kt_extensions.snapshot.settings import checked
+from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.isolation import IsolatedTrials
+from kt_extensions.tuners.reporting import EpochReporter
 
 
-class Tuner(IsolatedTrials):
+class Tuner(RepeatedTrials, IsolatedTrials):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -53,9 +57,14 @@ class Tuner(IsolatedTrials):
         patience: The search ends when so many trials in a row were no better than the best before
             them; `None` for never. Of several objectives a trial is better if it enters the Pareto
             front. If trials are promoted, as by Hyperband, those in last rungs are counted.
-        snapshot_epochs: A snapshot of the training is written after each so many epochs, from which
-            a trial goes on when the search is stopped in it and resumed; `None` for none: the trial
-            is trained from its beginning.
+        cross_validation: How the data of `search` are cut into a part to train with and one to
+            validate with: the number of folds, or a splitter of scikit-learn's. A trial is then
+            trained once for each fold, `executions_per_trial` times, and its score is the mean of
+            all. `None` for the validation data that `search` is given.
+        pruner: What says of each epoch of a trial whether it is worth another; see
+            `kt_extensions.pruners`. By default that of the oracle, if it has one.
+        snapshots: When the state of a training is written to the project folder, and what stays
+            there: a `kt_extensions.Snapshots`. Defaults to what promoted trials go on from.
         isolate: Whether each trial runs in a process of its own. Its memory is given back with it,
             and one that crashes or is killed is a failed trial. Costs some seconds a trial, and the
             data must be arrays: see `docs/isolation.md`. Defaults to `False`.
@@ -89,7 +98,9 @@ class Tuner(IsolatedTrials):
         tensorboard_dir: str | os.PathLike[str] | None = None,
         max_time: float | None = None,
         patience: int | None = None,
-        snapshot_epochs: int | None = None,
+        cross_validation: Any = None,
+        pruner: Pruner | None = None,
+        snapshots: Snapshots | None = None,
         isolate: bool = False,
         trial_seconds: float | None = None,
         trial_memory: int | None = None,
@@ -111,9 +122,7 @@ class Tuner(IsolatedTrials):
             )
         self.max_time = max_time
         self.patience = patience
-        if snapshot_epochs is not None:
-            check_integer("snapshot_epochs", snapshot_epochs, 1)
-        self.snapshot_epochs = snapshot_epochs
+        self.snapshots = checked(snapshots)
         self._isolate(isolate, trial_seconds, trial_memory)
         self._seconds_before = 0.0
         self._began: float | None = None
@@ -123,6 +132,8 @@ class Tuner(IsolatedTrials):
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
+        self._report_to(oracle, pruner)
+        self._cross_validate(cross_validation)
         self._hparams = HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
         self._progress: SearchProgress | None = None
         if not is_worker():
@@ -170,7 +181,9 @@ class Tuner(IsolatedTrials):
             self._long_lived.take_in()
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
-        """Lets a hypermodel that can, such as our builders, see the data before the first trial."""
+        """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
+        if self._folds is not None:
+            self._folds.check(fit_args, fit_kwargs)
         prepare = getattr(self.hypermodel, "prepare_search", None)
         if prepare is None:
             return
@@ -244,13 +257,25 @@ class Tuner(IsolatedTrials):
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
-        seed = self._training_seed(trial, self._execution)
+        execution, self._execution = self._execution, self._execution + 1
+        results = self._take_up(trial, execution, kwargs["callbacks"])
+        if results is None:
+            results = self._execute(trial, execution, args, kwargs)
+        self._keep(trial, execution, results)
+        return results
+
+    def _execute(
+        self, trial: Trial, execution: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        seed = self._training_seed(trial, execution)
         if seed is not None:
             keras.utils.set_random_seed(seed)
         if self._hparams is not None:
-            kwargs["callbacks"].append(self._hparams.callback(trial, self._execution))
-        self._continue(trial, self._execution, kwargs)
-        self._execution += 1
+            kwargs["callbacks"].append(self._hparams.callback(trial, execution))
+        kwargs["callbacks"].append(EpochReporter(self, trial, execution))
+        self._continue(trial, execution, kwargs)
+        if self._folds is not None:
+            args, kwargs = (), self._folds.arguments(execution, args, kwargs)
         try:
             results = super()._build_and_fit_model(trial, *args, **kwargs)
         finally:

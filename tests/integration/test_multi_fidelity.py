@@ -314,25 +314,7 @@ def test_promoted_trials_go_on(
                 for restored, kept in zip(begun[place][2], before[2], strict=True):
                     np.testing.assert_array_equal(restored, kept)
     assert promotions == executions
-    # KerasTuner's own oracle mislabels brackets if there are many workers: no rung is the last.
-    assert len([*tmp_path.rglob("last_*.snapshot")]) == len(trials) * executions
-
-
-def kept(folder: Path) -> set[int]:
-    """Returns the trials of which there is a snapshot."""
-    return {int(file.parent.name.removeprefix("trial_")) for file in folder.rglob("last_*")}
-
-
-def test_the_last_two_snapshots_of_a_line_are_kept(tmp_path: Path) -> None:
-    """In the end; while a trial runs, it has those of two trials to fall back to."""
-    oracle = HyperbandOracle("val_loss", max_epochs=4, factor=2, seed=0)
-    tuner = kte.Tuner(oracle, build, directory=tmp_path, project_name="project")
-    train(tuner)
-    trials = values_of(oracle)
-    parents = {i: int(v["tuner/trial_id"]) for i, v in enumerate(trials) if "tuner/trial_id" in v}
-    grandparents = {parents[p] for p in parents.values() if p in parents}
-    assert len(grandparents) == 1
-    assert kept(tmp_path) == set(range(len(trials))) - grandparents
+    assert not [*tmp_path.rglob("last_*")]
 
 
 def test_a_damaged_snapshot_costs_epochs_only(tmp_path: Path) -> None:
@@ -381,7 +363,7 @@ def test_a_stopped_search_goes_on_in_the_middle_of_a_trial(tmp_path: Path, state
     def search(folder: Path) -> tuple[Any, Any]:
         tuner = kte.TPE(
             build, "val_loss", max_trials=2, seed=0, directory=folder, project_name="project",
-            executions_per_trial=2, snapshot_epochs=2,
+            executions_per_trial=2, snapshots=kte.Snapshots(every_epochs=2),
         )  # fmt: skip
         states.clear()
         train(tuner, epochs=4, callbacks=[States(), Stop()])
@@ -400,7 +382,7 @@ def test_a_stopped_search_goes_on_in_the_middle_of_a_trial(tmp_path: Path, state
     assert scores_of_parts == scores
     for a, b in zip(arrays_of_parts, arrays, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert not kept(tmp_path)
+    assert not [*tmp_path.rglob("last_*")]
 
 
 def test_a_trial_that_failed_begins_anew(tmp_path: Path) -> None:
@@ -414,16 +396,10 @@ def test_a_trial_that_failed_begins_anew(tmp_path: Path) -> None:
 
     tuner = kte.TPE(
         build, "val_loss", max_trials=1, max_retries_per_trial=1, directory=tmp_path,
-        snapshot_epochs=1,
+        snapshots=kte.Snapshots(every_epochs=1),
     )  # fmt: skip
     train(tuner, epochs=2, callbacks=[Break()])
     assert Break.begun == [0, 1, 0, 1]
-
-
-def test_epochs_between_snapshots() -> None:
-    oracle = our_hyperband()
-    with pytest.raises(ValueError, match=r"`snapshot_epochs` to be an integer >= 1. Received: 0"):
-        kte.Tuner(oracle, build, snapshot_epochs=0)
 
 
 class Subclassed(keras.Model):

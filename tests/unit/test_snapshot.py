@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from kt_extensions.snapshot import Continuation, Order, Snapshot, read, snapshot_file, write
+from kt_extensions.snapshot import (
+    Continuation,
+    Order,
+    Snapshot,
+    Snapshots,
+    read,
+    snapshot_file,
+    write,
+)
 from kt_extensions.snapshot.callback_states import flat, restore, states_of
 from kt_extensions.snapshot.files import delete, earlier, first_readable
 
@@ -39,7 +48,7 @@ def test_what_is_written_is_read(tmp_path):
     [[name, state]] = found.callbacks
     assert (name, state["best"], state["weights"][1]) == ("A 0", 0.3, None)
     np.testing.assert_array_equal(state["weights"][0], np.ones(2))
-    assert [path.name for path in file.parent.iterdir()] == ["last_1.snapshot"]
+    assert [path.name for path in (tmp_path / "trial").iterdir()] == ["last_1.snapshot"]
 
 
 def test_bfloat16_is_kept(tmp_path):
@@ -60,7 +69,7 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_damage_anywhere_is_noticed(tmp_path):
     """Each cut and each flipped bit, at places all over the file."""
-    file = snapshot_file(tmp_path, 0)
+    file = Path(snapshot_file(tmp_path, 0))
     write(file, sample())
     data = file.read_bytes()
     for place in range(0, len(data), 7):
@@ -73,13 +82,13 @@ def test_damage_anywhere_is_noticed(tmp_path):
 
 
 def test_the_last_good_one_is_used(tmp_path):
-    file, parent = (snapshot_file(tmp_path / name, 0) for name in "ab")
+    file, parent = (Path(snapshot_file(tmp_path / name, 0)) for name in "ab")
     assert first_readable([file, parent]) is None
     write(parent, sample(1))
     write(file, sample(2))
     write(file, sample(3))
     assert read(earlier(file)).epoch == 2
-    for broken, epoch in ((file, 2), (earlier(file), 1), (parent, None)):
+    for broken, epoch in ((file, 2), (Path(earlier(file)), 1), (parent, None)):
         broken.write_bytes(b"broken")
         with pytest.warns(UserWarning, match="Left out the snapshot .* a damaged file"):
             found = first_readable([file, parent])
@@ -239,7 +248,7 @@ def test_averaged_weights_are_not_those_that_training_goes_on_with(tmp_path):
 
 def test_snapshots_in_between(tmp_path):
     model, file = make_model(), tmp_path / "file"
-    train(model, Continuation(end=file, every=2), epochs=5)
+    train(model, Continuation(end=file, snapshots=Snapshots(every_epochs=2)), epochs=5)
     assert (read(file).epoch, read(earlier(file)).epoch) == (5, 4)
     assert read(file).epochs == [0, 1, 2, 3, 4]
 
