@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import os
 import pickle
@@ -30,8 +31,10 @@ def main() -> None:
         os.set_inheritable(inherited, False)
     channel = Channel(Connection(end))
     importlib.import_module(_NEEDED_BY_ALL)
+    gc.freeze()  # as garbage, what was imported is of no interest
     channel.send("ready")
     channel.send(*_outcome(channel, descriptor))
+    gc.freeze()  # the memory goes with the process; to collect it takes a second
 
 
 def _outcome(channel: Channel, descriptor: int) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ _SIZE = 2**16  # bytes; what a pipe holds
 
 
 class Output:
-    """One of the output streams of a process.
+    """One of the output streams of a process. Nothing is printed before `show`.
 
     Args:
         pipe: The end of the stream.
@@ -25,6 +25,7 @@ class Output:
         os.set_blocking(pipe.fileno(), False)
         self._pipe = pipe
         self._name = name
+        self._shown = False
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._lines: deque[str] = deque([""], maxlen=_KEPT)
 
@@ -34,8 +35,15 @@ class Output:
     def close(self) -> None:
         self._pipe.close()
 
+    def show(self) -> None:
+        """Forgets what has come, and has what comes printed from now on."""
+        while self.pass_on():
+            pass
+        self._shown = True
+        self._lines = deque([""], maxlen=_KEPT)
+
     def pass_on(self) -> bool:
-        """Prints what has come; tells whether anything has."""
+        """Takes what has come, and prints it; tells whether anything has."""
         try:
             data = os.read(self._pipe.fileno(), _SIZE)
         except BlockingIOError:
@@ -43,7 +51,7 @@ class Output:
         text = self._decode(data)
         self._keep(text)
         stream = getattr(sys, self._name)
-        if text and stream is not None:  # None in a program without a console
+        if self._shown and text and stream is not None:  # None in a program without a console
             stream.write(text)
             stream.flush()
         return bool(data)

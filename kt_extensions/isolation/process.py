@@ -74,13 +74,20 @@ class Process:
     def is_alive(self) -> bool:
         return self._popen.poll() is None
 
-    def run(self, job: Message, replies: Mapping[str, Callable[..., Any]], limits: Limits) -> Any:
+    def run(
+        self,
+        job: Message,
+        replies: Mapping[str, Callable[..., Any]],
+        limits: Limits,
+        began: Callable[[], None],
+    ) -> Any:
         """Runs the call, and answers what it asks, until it ends.
 
         Args:
             job: What `kt_extensions.isolation.child` needs to know.
             replies: What answers a request, by its kind.
             limits: Of the call.
+            began: Is called when all is imported and loaded, and the call begins.
 
         Returns:
             What the call returns.
@@ -92,7 +99,7 @@ class Process:
         with selectors.DefaultSelector() as selector:
             for source in (self._stdout, self._stderr):
                 selector.register(source, selectors.EVENT_READ, source.pass_on)
-            hear = functools.partial(self._hear, job, replies)
+            hear = functools.partial(self._hear, job, replies, began)
             selector.register(self._channel, selectors.EVENT_READ, hear)
             while self._result is None:
                 self._step(selector, limits)
@@ -118,14 +125,21 @@ class Process:
             self._died(ending(self._popen.returncode, self._memory))
         self._check(limits)
 
-    def _hear(self, job: Message, replies: Mapping[str, Callable[..., Any]]) -> bool:
+    def _hear(
+        self,
+        job: Message,
+        replies: Mapping[str, Callable[..., Any]],
+        began: Callable[[], None],
+    ) -> bool:
         """Does what a message says; tells whether there may be more."""
         try:
             kind, *content = self._channel.receive()
             if kind == "ready":
+                self._show()
                 self._channel.send(*job)
             elif kind == "began":
                 self._began = time.monotonic()
+                began()
             elif kind in replies:
                 self._channel.answer(replies[kind], *content)
             else:
@@ -133,6 +147,11 @@ class Process:
         except (EOFError, OSError):  # the other end is closed
             return False
         return True
+
+    def _show(self) -> None:
+        """Shows what is printed from now on; before, the imports have said what they always say."""
+        self._stdout.show()
+        self._stderr.show()
 
     def _check(self, limits: Limits) -> None:
         if self._result is not None or self._began is None:

@@ -1,4 +1,4 @@
-"""One process after the other, each begun while the one before it works."""
+"""One process after the other, each started while the one before it works."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from kt_extensions.isolation.process import Process
 class Processes:
     """Runs each call in a process of its own.
 
-    While one works the next one is begun, so that the imports, which take seconds, are done when it
-    is needed.
+    While one works the next one is started, so that the imports, which take seconds, are done when
+    it is needed.
 
     Args:
         content: What all calls work on; pickled once.
@@ -73,9 +73,10 @@ class Processes:
         """
         payload = cloudpickle.dumps((function, arguments))
         job = ("job", cloudpickle.dumps(self._prepare), self._parcel.places, payload)
-        process = self._take(last)
+        process = self._take()
+        began = _nothing if last else self._prepare_next
         try:
-            return process.run(job, replies(objects), limits or Limits())
+            return process.run(job, replies(objects), limits or Limits(), began)
         finally:
             process.stop()
 
@@ -86,15 +87,19 @@ class Processes:
             self._next = None
         self._parcel.close()
 
-    def _take(self, last: bool) -> Process:
+    def _take(self) -> Process:
         process, self._next = self._next, None
         if process is not None and not process.is_alive:  # killed while it waited
             process.stop()
             process = None
-        process = process or self._start()
-        if not last:
-            self._next = self._start()
-        return process
+        return process or self._start()
+
+    def _prepare_next(self) -> None:
+        self._next = self._start()
 
     def _start(self) -> Process:
         return Process(self._parcel.fileno(), {**os.environ, **self._environment})
+
+
+def _nothing() -> None:
+    pass

@@ -19,6 +19,8 @@ from kt_extensions.schedulers.base import check_integer
 from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.elsewhere import LogElsewhere, Settings, TrialLog
 
+_KEPT = ("oracle", "hypermodel", "_processes", "_hparams", "_progress", "_reports", "_judge")
+
 
 class IsolatedTrials(ContinuedTrials):
     """A tuner that can run each trial in a process of its own.
@@ -90,7 +92,7 @@ class IsolatedTrials(ContinuedTrials):
     def _objects(self, trial: Trial) -> dict[str, Any]:
         """Returns what the copy in the process of a trial asks for."""
         log = None if self._hparams is None else TrialLog(self._hparams, trial)
-        return {"oracle": self.oracle, "log": log, "progress": self._progress}
+        return {"tuner": self, "oracle": self.oracle, "log": log, "progress": self._progress}
 
     def _elsewhere(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -115,8 +117,7 @@ class IsolatedTrials(ContinuedTrials):
     def _copy(self) -> IsolatedTrials:
         """Returns a copy of the tuner without what stays here, or is pickled once."""
         other = copy.copy(self)
-        kept = dict.fromkeys(("oracle", "hypermodel", "_processes", "_hparams", "_progress"))
-        other.__dict__.update(kept, isolate=False)
+        other.__dict__.update(dict.fromkeys(_KEPT), isolate=False)
         return other
 
 
@@ -133,6 +134,7 @@ def _run(
     tuner.oracle = Remote(channel, "oracle")
     tuner._hparams = cast(HParamsLogger, LogElsewhere(channel)) if logs else None
     tuner._progress = cast(SearchProgress, Remote(channel, "progress")) if shows else None
+    tuner.__dict__["report_epoch"] = Remote(channel, "tuner").report_epoch
     tuner._try_run_and_update_trial(trial, *args, **kwargs)
     return trial.hyperparameters, trial.status, trial.message
 
