@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from typing import Any, cast
 
 import cloudpickle
@@ -134,9 +135,16 @@ def _run(
     tuner.oracle = Remote(channel, "oracle")
     tuner._hparams = cast(HParamsLogger, LogElsewhere(channel)) if logs else None
     tuner._progress = cast(SearchProgress, Remote(channel, "progress")) if shows else None
-    tuner.__dict__["report_epoch"] = Remote(channel, "tuner").report_epoch
+    tuner.__dict__["report_epoch"] = functools.partial(_report_epoch, channel, tuner)
     tuner._try_run_and_update_trial(trial, *args, **kwargs)
     return trial.hyperparameters, trial.status, trial.message
+
+
+def _report_epoch(channel: Channel, tuner: IsolatedTrials, *report: Any) -> bool:
+    """Reports an epoch to the tuner's process, which keeps the reports and judges the trial."""
+    stopped: bool = channel.ask("call", "tuner", "report_epoch", report, {})
+    tuner.__dict__["_stopped"] = stopped
+    return stopped
 
 
 def _populate(channel: Channel, content: Any, tuner: IsolatedTrials) -> None:
