@@ -101,7 +101,8 @@ class Reports:
     no trial.
 
     Args:
-        folder: The project folder.
+        folder: The project folder. Of one that is not on a disk (`gs://`) nothing can be appended
+            to a file: the reports are kept in memory.
 
     Example:
 
@@ -115,6 +116,7 @@ class Reports:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
+        self._remote = "://" in os.fspath(folder)
         self._known: dict[str, TrialReport] = {}
         self._open: set[str] = set()
         self._began: dict[str, float] = {}
@@ -122,8 +124,15 @@ class Reports:
     def __getitem__(self, trial_id: str) -> TrialReport:
         """Returns what a trial has reported, also before the search was resumed."""
         if trial_id not in self._known:
-            self._known[trial_id] = read_report(self._folder_of(trial_id))
+            empty = TrialReport()
+            self._known[trial_id] = (
+                empty if self._remote else read_report(self._folder_of(trial_id))
+            )
         return self._known[trial_id]
+
+    def read(self, trial_id: str) -> TrialReport:
+        """Returns what a trial has reported, also to another process."""
+        return self[trial_id] if self._remote else read_report(self._folder_of(trial_id))
 
     def begin(self, trial_id: str) -> None:
         """Notes that a run of a trial begins."""
@@ -161,6 +170,8 @@ class Reports:
     def _write(self, trial_id: str, event: Event) -> None:
         report = self[trial_id]
         try:
+            if self._remote:
+                return
             log = EventLog(self._folder_of(trial_id), FILE_NAME)
             if trial_id not in self._open:
                 log.open()
@@ -168,7 +179,8 @@ class Reports:
             log.append(event, durable=False)
         except OSError as error:
             warnings.warn(f"A report of trial {trial_id} was not kept: {error}.", stacklevel=3)
-        report.apply(event)
+        finally:
+            report.apply(event)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, as for another process, reads what it needs."""

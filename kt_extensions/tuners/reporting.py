@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -13,7 +14,13 @@ from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT
-from kt_extensions.reports import Message, Reports, is_pruned, pruned_message, read_report
+from kt_extensions.reports import (
+    Message,
+    Reports,
+    TrialReport,
+    is_pruned,
+    pruned_message,
+)
 from kt_extensions.results import Results
 
 
@@ -22,6 +29,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
 
     _reports: Reports | None = None
     _judge: Judge | None = None
+    _stopped = False
+    """Whether the last report was answered by the end of the trial."""
 
     def _report_to(self, oracle: kt.Oracle, pruner: Pruner | None) -> None:
         """Says where the trials report to; `oracle` is not a worker's client of it.
@@ -48,6 +57,10 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             epoch: Number of the epoch, from 0.
             message: What is to be reported.
         """
+        self._stopped = self._is_to_stop(trial, epoch, message)
+        return self._stopped
+
+    def _is_to_stop(self, trial: Trial, epoch: int, message: Message) -> bool:
         name = trial.trial_id
         if self._reports is None:
             answer = self.oracle.update_trial(name, message.metrics(), step=epoch)
@@ -72,9 +85,9 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         if self._reports is None:
             super().on_trial_end(trial)
             return
-        report = read_report(self.get_trial_dir(trial.trial_id))
-        if trial.status == TrialStatus.COMPLETED and report.pruned is not None:
-            trial.message = pruned_message(report.pruned)
+        reason = self._reports.read(trial.trial_id).pruned
+        if trial.status == TrialStatus.COMPLETED and reason is not None:
+            trial.message = pruned_message(reason)
         try:
             super().on_trial_end(trial)
         finally:
@@ -86,7 +99,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
 
         Returns:
             A list with a dictionary for each trial: `trial_id`; `status`, that of KerasTuner, or
-            "PRUNED"; `score`, `None` if there is none; `values` of the hyperparameters; `epochs`,
+            "PRUNED"; `scores`, the best of each execution, and `score`, their mean, `None` if
+            there is none; `values` of the hyperparameters; `epochs`,
             how many were trained in all executions; `history`, for each execution a dictionary of
             lists, `epoch` and the metrics by name; `parent`, the trial that it goes on from, or
             `None`; `duration` in seconds, of all attempts; `message`, why it failed or was pruned.
@@ -127,14 +141,19 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         """
         return [failure for trial in self._begun() for failure in self._failed_attempts(trial)]
 
+    def _report_of(self, trial: Trial) -> TrialReport:
+        reports = self.oracle.reports if self._reports is None else self._reports
+        return reports.read(trial.trial_id)
+
     def _begun(self) -> list[Trial]:
         return [self.oracle.trials[name] for name in self.oracle.start_order]
 
     def _result(self, trial: Trial) -> dict[str, Any]:
-        report = read_report(self.get_trial_dir(trial.trial_id))
+        report = self._report_of(trial)
         return {
             "trial_id": trial.trial_id,
             "status": "PRUNED" if is_pruned(trial) else trial.status,
+            "scores": _scores(report, self.oracle.objective),
             "score": None if trial.score is None else float(trial.score),
             "values": _own_values(trial),
             "epochs": report.epochs,
@@ -145,7 +164,7 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         }
 
     def _failed_attempts(self, trial: Trial) -> list[dict[str, Any]]:
-        attempts = read_report(self.get_trial_dir(trial.trial_id)).attempts
+        attempts = self._report_of(trial).attempts
         return [
             {
                 "trial_id": trial.trial_id,
@@ -183,3 +202,19 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
 def _own_values(trial: Trial) -> dict[str, Any]:
     values = trial.hyperparameters.values.items()
     return {name: value for name, value in values if not name.startswith("tuner/")}
+
+
+def _scores(report: TrialReport, objective: Any) -> list[float | None]:
+    """Returns the best value of the objective in each execution, `None` where it has none."""
+    choose = min if objective.direction == "min" else max
+    return [
+        choose(
+            (
+                float(objective.get_value(logs))
+                for logs in epochs.values()
+                if objective.has_value(logs) and math.isfinite(objective.get_value(logs))
+            ),
+            default=None,
+        )
+        for _, epochs in sorted(report.executions.items())
+    ]

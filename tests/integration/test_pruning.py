@@ -220,9 +220,14 @@ def test_trials_of_a_worker_are_pruned_by_the_chief(tmp_path: Path) -> None:
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )
         )  # fmt: skip
-    for process in processes:
-        output = process.communicate(timeout=120)[0]
-        assert process.returncode == 0, output
+    try:
+        for process in processes:
+            output = process.communicate(timeout=120)[0]
+            assert process.returncode == 0, output
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
     searched = tuner(tmp_path)
     statuses = [r["status"] for r in searched.results()]
     assert len(statuses) == 20

@@ -1,0 +1,100 @@
+"""The executions of a trial: several trainings, or one for each fold of the data."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import keras
+from keras_tuner.engine.trial import Trial
+from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
+
+from kt_extensions import storage
+from kt_extensions.folds import Folds
+from kt_extensions.tuners.continuation import best_value
+from kt_extensions.tuners.reporting import ReportedTrials
+
+
+class RepeatedTrials(ReportedTrials):
+    """A tuner that does not run again the executions of a trial that a stopped search has ended."""
+
+    _folds: Folds | None = None
+    _ended: list[Any]
+
+    def _cross_validate(self, cross_validation: Any) -> None:
+        """Has each trial be trained once for each fold, as often as it was to be trained once."""
+        if cross_validation is not None:
+            self._folds = Folds(cross_validation)
+            self.executions_per_trial *= len(self._folds)
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """Runs the executions of a trial, until it is pruned."""
+        self._ended = []
+        try:
+            return super().run_trial(trial, *args, **kwargs)
+        except _Enough:
+            return self._ended
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Ends the trial. Should it be run again, so are all of its executions."""
+        super().on_trial_end(trial)
+        for execution in range(self.executions_per_trial - 1):
+            storage.remove(self._execution_file(trial, execution))
+
+    def _ended_before(self, trial: Trial, execution: int, callbacks: list[Any]) -> Any:
+        """Returns the results of an execution that has ended in an earlier run of the search."""
+        file = self._execution_file(trial, execution)
+        if self.executions_per_trial == 1 or not storage.exists(file):
+            return None
+        results = _read(file)
+        if isinstance(results, keras.callbacks.History):
+            for callback in callbacks:
+                if isinstance(callback, SaveBestEpoch):
+                    callback.best_value = best_value(callback, [results.history])
+        return results
+
+    def _keep(self, trial: Trial, execution: int, results: Any) -> None:
+        """Keeps the results of an execution while others follow."""
+        self._ended.append(results)
+        if len(self._ended) == self.executions_per_trial:
+            return
+        if self._stopped:
+            raise _Enough
+        text = _as_text(results)
+        if text is not None:
+            file = self._execution_file(trial, execution)
+            storage.replace(storage.write_aside(file, text.encode(), durable=False), file)
+
+    def _execution_file(self, trial: Trial, execution: int) -> str:
+        return os.path.join(self.get_trial_dir(trial.trial_id), f"execution_{execution}.json")
+
+
+class _Enough(Exception):
+    """A trial was pruned: its other executions are not run."""
+
+
+def _as_text(results: Any) -> str | None:
+    """Returns JSON for results, `None` where they are none that JSON can hold."""
+    kept: dict[str, Any]
+    if isinstance(results, keras.callbacks.History):
+        kept = {"epoch": results.epoch, "history": results.history}
+    else:
+        kept = {"value": results}
+    try:
+        return json.dumps(kept, default=float)
+    except TypeError:
+        return None
+
+
+def _read(file: str) -> Any:
+    """Returns the results that were kept; `None` if the file is damaged."""
+    try:
+        kept = json.loads(storage.read_bytes(file))
+        if "value" in kept:
+            return kept["value"]
+        history = keras.callbacks.History()
+        history.epoch, history.history = kept["epoch"], kept["history"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return history

@@ -1,0 +1,150 @@
+"""Several executions of a trial: one for each fold, resumed, pruned, retried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kt_extensions as kte
+from kt_extensions.builders import MLP
+
+X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+Y = (X.sum(axis=1) > 0).astype(int)
+
+
+class Counting(keras.callbacks.Callback):
+    """Counts trainings; ends the program, or makes the loss NaN, in one of them."""
+
+    trainings = 0
+    interrupted: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 0:
+            Counting.trainings += 1
+        if Counting.trainings == Counting.interrupted and epoch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def anew() -> None:
+    Counting.trainings, Counting.interrupted = 0, None
+
+
+def build(hp: Any) -> keras.Model:
+    units = hp.Int("units", 2, 9)
+    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile("adam", "mse")
+    return model
+
+
+def tuner(folder: Path, **kwargs: Any) -> kte.Tuner:
+    return kte.TPE(
+        kwargs.pop("hypermodel", build), "val_loss", max_trials=2, seed=0, directory=folder,
+        project_name="project", **{"cross_validation": 3, **kwargs},
+    )  # fmt: skip
+
+
+def search(searched: kte.Tuner, **kwargs: Any) -> list[dict[str, Any]]:
+    searched.search(X, Y, epochs=2, verbose=0, callbacks=[Counting()], **kwargs)
+    return [{**result, "duration": None} for result in searched.results()]
+
+
+def test_a_trial_is_scored_by_all_folds(tmp_path: Path) -> None:
+    searched = tuner(tmp_path)
+    results = search(searched)
+    assert Counting.trainings == 6
+    for result in results:
+        assert len(result["history"]) == len(result["scores"]) == 3
+        assert len(set(result["scores"])) == 3
+        assert result["score"] == pytest.approx(np.mean(result["scores"]))
+        assert result["scores"] == [min(history["val_loss"]) for history in result["history"]]
+    assert searched.get_best_models()[0].predict(X, verbose=0).shape == (40, 1)
+
+
+@pytest.mark.parametrize("training", [2, 3, 6])
+def test_a_stopped_search_goes_on_with_the_fold_that_was_not_finished(
+    tmp_path: Path, training: int
+) -> None:
+    whole = tuner(tmp_path / "whole")
+    expected = search(whole)
+    Counting.trainings, Counting.interrupted = 0, training
+    with pytest.raises(KeyboardInterrupt):
+        search(tuner(tmp_path / "cut"))
+    Counting.trainings, Counting.interrupted = 0, None
+    again = tuner(tmp_path / "cut")
+    assert search(again) == expected
+    assert Counting.trainings == 6 - training + 1
+    for name in whole.oracle.trials:
+        weights = [t.load_model(t.oracle.get_trial(name)).get_weights() for t in (whole, again)]
+        for one, other in zip(*weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not list(tmp_path.glob("**/execution_*"))
+
+
+def test_a_damaged_result_is_trained_again(tmp_path: Path) -> None:
+    Counting.interrupted = 2
+    with pytest.raises(KeyboardInterrupt):
+        search(tuner(tmp_path))
+    (file,) = tmp_path.glob("**/execution_0.json")
+    file.write_text('{"epoch": [0, 1]')
+    Counting.trainings, Counting.interrupted = 0, None
+    search(tuner(tmp_path))
+    assert Counting.trainings == 6
+
+
+def test_executions_of_each_fold(tmp_path: Path) -> None:
+    results = search(tuner(tmp_path, executions_per_trial=2, cross_validation=2))
+    assert Counting.trainings == 8
+    assert [len(result["scores"]) for result in results] == [4, 4]
+
+
+def test_other_folds_of_a_pruned_trial_are_not_trained(tmp_path: Path) -> None:
+    class SecondFold:
+        def verdict(self, progress: Any) -> str | None:
+            return "enough" if Counting.trainings == 2 else None
+
+    results = search(tuner(tmp_path, pruner=SecondFold()))
+    assert Counting.trainings == 2 + 3
+    assert [result["status"] for result in results] == ["PRUNED", "COMPLETED"]
+    assert [len(result["scores"]) for result in results] == [2, 3]
+    assert results[0]["score"] == pytest.approx(np.mean(results[0]["scores"]))
+
+
+def test_all_executions_of_a_trial_that_failed_are_run_again(tmp_path: Path) -> None:
+    class SometimesNaN(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if Counting.trainings == 2:
+                logs["val_loss"] = float("nan")
+
+    searched = tuner(tmp_path, max_retries_per_trial=1, executions_per_trial=2)
+    searched = kte.TPE(
+        build, "val_loss", max_trials=1, seed=0, directory=tmp_path / "retried",
+        max_retries_per_trial=1, executions_per_trial=2,
+    )  # fmt: skip
+    callbacks = [Counting(), SometimesNaN()]
+    searched.search(X, Y, epochs=2, validation_split=0.25, verbose=0, callbacks=callbacks)
+    assert Counting.trainings == 4
+    (result,) = searched.results()
+    assert result["status"] == "COMPLETED"
+    assert np.isfinite(result["score"])
+    (failure,) = searched.failures()
+    assert failure["status"] == "INVALID"
+
+
+def test_with_a_builder(tmp_path: Path) -> None:
+    hypermodel = MLP(input_shape=(3,), outputs=2, epochs=2, depth=1, units=4)
+    searched = tuner(tmp_path, hypermodel=hypermodel)
+    searched.search(X, Y, verbose=0)
+    assert [len(result["scores"]) for result in searched.results()] == [3, 3]
+
+
+def test_data_are_checked_before_the_first_trial(tmp_path: Path) -> None:
+    searched = tuner(tmp_path)
+    with pytest.raises(ValueError, match="no validation data beside `cross_validation`"):
+        search(searched, validation_split=0.2)
+    assert not searched.oracle.trials
