@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -82,7 +84,10 @@ class Threshold:
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
-        check_numbers(self, -math.inf, math.inf, "worse_than")
+        if not (_is_number(self.worse_than) and math.isfinite(self.worse_than)):
+            raise ValueError(
+                f"Expected worse_than to be a finite number. Received: {self.worse_than!r}."
+            )
         check_integers(self, 0, "warmup_epochs")
 
     def verdict(self, progress: Progress) -> str | None:
@@ -92,3 +97,7 @@ class Threshold:
             return None
         own = f"{progress.sign * value:.4g} is worse than {self.worse_than:g}"
         return f"{own} after {in_epochs(epoch)}"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
