@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import functools
 import gc
 import importlib
 import os
@@ -11,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
@@ -39,21 +41,33 @@ def main() -> None:
 
 def _outcome(channel: Channel, descriptor: int) -> tuple[Any, ...]:
     """Runs the call that comes next; returns the message that tells what came of it."""
-    _, prepare, places, payload = channel.receive()
+    _, *job = channel.receive()
     try:
-        pickle.loads(prepare)()
-        content = load(descriptor, places)
-        function, arguments = pickle.loads(payload)
+        call = _loaded(channel, descriptor, *job)
     except Exception as error:  # whatever the imports of a user's own modules raise
         return "raised", _not_loaded(error), traceback.format_exc()
     channel.send("began")
     try:
-        return "returned", function(channel, content, *arguments), ""
+        return "returned", call(), ""
     except Exception as error:  # it is for the process that asked
         return "raised", portable(error), traceback.format_exc()
     except BaseException:  # `sys.exit`, which would wait for threads
         traceback.print_exc()
         _exit()
+
+
+def _loaded(
+    channel: Channel,
+    descriptor: int,
+    prepare: bytes,
+    places: list[tuple[int, int]],
+    function: bytes,
+    arguments: bytes,
+) -> Callable[[], Any]:
+    """Prepares the process, and returns the call."""
+    pickle.loads(prepare)()
+    content = load(descriptor, places)
+    return functools.partial(pickle.loads(function), channel, content, *pickle.loads(arguments))
 
 
 def _exit() -> NoReturn:

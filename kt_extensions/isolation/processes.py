@@ -32,7 +32,7 @@ class Processes:
     Example:
 
     >>> processes = Processes((2, 3), {}, print)
-    >>> processes.run(call_with_content, (), {})  # doctest: +SKIP
+    >>> processes.run(call_with_content, pickle.dumps(()), {})  # doctest: +SKIP
     >>> processes.close()
     """
 
@@ -52,7 +52,7 @@ class Processes:
     def run(
         self,
         function: Callable[..., Any],
-        arguments: tuple[Any, ...],
+        arguments: bytes,
         objects: Mapping[str, Any],
         limits: Limits | None = None,
         *,
@@ -62,7 +62,7 @@ class Processes:
 
         Args:
             function: Is called with a `Channel`, the content, and the arguments.
-            arguments: What this call alone works on.
+            arguments: What this call alone works on, pickled by `cloudpickle`.
             objects: Objects of this process that a `Remote` may stand for, by name.
             limits: Of the call; `None` for none.
             last: Whether no other call follows.
@@ -71,8 +71,8 @@ class Processes:
             ProcessDied: If the process ends before the call, or exceeds a limit.
             Exception: What the function raises.
         """
-        payload = cloudpickle.dumps((function, arguments))
-        job = ("job", cloudpickle.dumps(self._prepare), self._parcel.places, payload)
+        first, then = cloudpickle.dumps(self._prepare), cloudpickle.dumps(function)
+        job = ("job", first, self._parcel.places, then, arguments)
         process = self._take()
         began = _nothing if last else self._prepare_next
         try:

@@ -30,7 +30,8 @@ class Settings:
         keras.config.set_floatx(self._floatx)
         keras.config.set_epsilon(self._epsilon)
         keras.config.set_image_data_format(self._format)
-        warnings.filters[:] = self._filters  # type: ignore[index]
+        warnings.resetwarnings()
+        cast(list[Any], warnings.filters).extend(self._filters)
 
 
 class LogElsewhere:

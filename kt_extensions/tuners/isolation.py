@@ -76,14 +76,22 @@ class IsolatedTrials(ContinuedTrials):
             super()._populate_initial_space()
             return
         with self._elsewhere((), {}) as processes:
-            processes.run(_populate, (self._copy(),), {"oracle": self.oracle}, last=True)
+            copied = self._pickled(self._copy())
+            try:
+                processes.run(_populate, copied, {"oracle": self.oracle}, last=True)
+            except ProcessDied as death:
+                raise RuntimeError(
+                    "Expected that the hypermodel can be built with the default values of its "
+                    f"hyperparameters. The process in which it was has ended.\n{death}"
+                ) from None
 
     def _try_run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         if self._processes is None:
             super()._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
             return
         limits = Limits(self.trial_seconds, self.trial_memory)
-        arguments = (self._copy(), trial, self._hparams is not None, self._progress is not None)
+        tells = (self._hparams is not None, self._progress is not None)
+        arguments = self._pickled(self._copy(), trial, *tells)
         try:
             result = self._processes.run(_run, arguments, self._objects(trial), limits)
         except ProcessDied as death:
@@ -101,19 +109,22 @@ class IsolatedTrials(ContinuedTrials):
         """Returns what runs trials with these arguments; all of them are pickled here, once."""
         content = (self.hypermodel, args, kwargs)
         environment = {"KERAS_BACKEND": keras.backend.backend()}
+        self._pickled(self._copy())
         try:
-            cloudpickle.dumps(self._copy())
             return contextlib.closing(Processes(content, environment, Settings()))
         except Exception:  # whatever the pickling of a user's own objects raises
-            check(self._named(args, kwargs))
+            numbered = {f"positional argument {i} of `search`": arg for i, arg in enumerate(args)}
+            keywords = {f"`{name}` of `search`": value for name, value in kwargs.items()}
+            check({"the hypermodel": self.hypermodel, **numbered, **keywords})
             raise
 
-    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Returns all that a process gets, by the names that users know it by."""
-        numbered = {f"positional argument {i} of `search`": arg for i, arg in enumerate(args)}
-        keywords = {f"`{name}` of `search`": value for name, value in kwargs.items()}
-        own = {f"`tuner.{name}`": value for name, value in vars(self._copy()).items()}
-        return {"the hypermodel": self.hypermodel, **numbered, **keywords, **own}
+    def _pickled(self, other: IsolatedTrials, *arguments: Any) -> bytes:
+        """Returns a copy of the tuner, and what goes with it, as another process gets it."""
+        try:
+            return bytes(cloudpickle.dumps((other, *arguments)))
+        except Exception:  # whatever the pickling of a user's own objects raises
+            check({f"`tuner.{name}`": value for name, value in vars(other).items()})
+            raise
 
     def _copy(self) -> IsolatedTrials:
         """Returns a copy of the tuner without what stays here, or is pickled once."""

@@ -21,7 +21,7 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 
-MEMORY = 1_500_000_000  # bytes; a process that has imported TensorFlow holds about 500 MB
+MEMORY = 1_000_000_000  # bytes; a process that has imported TensorFlow holds about 500 MB
 
 
 class Faults:
@@ -35,7 +35,7 @@ class Faults:
         ctypes.string_at(0)
 
     def memory(self, trial: Trial) -> None:
-        held = np.ones(MEMORY // 8)
+        held = np.ones(MEMORY // 10)
         time.sleep(60 + held[0])
 
     def time(self, trial: Trial) -> None:
@@ -71,8 +71,8 @@ def space() -> kt.HyperParameters:
 
 ENDS = {
     "segfault": r"killed by signal 11 \(SIGSEGV\), by an error in compiled code(.|\n)*in segfault",
-    "memory": rf"GB of memory, more than trial_memory={MEMORY} bytes \(1.50 GB\)",
-    "time": r"The trial took longer than trial_seconds=5 s\.",
+    "memory": rf"GB of memory, more than trial_memory={MEMORY} bytes \(1.00 GB\)",
+    "time": r"The trial took longer than trial_seconds=10 s\.",
     "error": r"RuntimeError: on purpose",
     "kill": r"signal 9 \(SIGKILL\), probably since .* ran out of memory(.|\n)*about to be killed",
 }
@@ -88,7 +88,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
         max_consecutive_failed_trials=None,
     )
     folder = tmp_path_factory.mktemp("faulty")
-    tuner = Tuner(oracle, isolate=True, trial_seconds=5, trial_memory=MEMORY, directory=folder)
+    tuner = Tuner(oracle, isolate=True, trial_seconds=10, trial_memory=MEMORY, directory=folder)
     script = [*ENDS, "fine"]
     tuner.search(verbose=0, script=script)
     return {script[int(name)]: trial for name, trial in oracle.trials.items()}
