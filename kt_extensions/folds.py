@@ -43,12 +43,13 @@ class Folds:
 
     def __init__(self, cross_validation: Any) -> None:
         number = cross_validation
-        if isinstance(number, bool) or not (isinstance(number, int) or hasattr(number, "get_n_splits")):
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        if not is_number and not hasattr(number, "get_n_splits"):
             raise ValueError(
                 "Expected `cross_validation` to be a number of folds, or a splitter such as "
                 f"`sklearn.model_selection.KFold(5)`. Received: {cross_validation!r}."
             )
-        if isinstance(number, int) and number < 2:
+        if is_number and number < 2:
             raise ValueError(
                 f"Expected `cross_validation` to be at least 2. Received: {number}. Leave it out "
                 "to validate with `validation_data` or `validation_split`."

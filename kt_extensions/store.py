@@ -46,6 +46,7 @@ class EventLog:
 
     def __init__(self, folder: str | os.PathLike[str], name: str = LOG_NAME) -> None:
         self.path = Path(folder) / name
+        self._size = 0
 
     def exists(self) -> bool:
         """Whether anything was logged, be it unreadable."""
@@ -60,6 +61,7 @@ class EventLog:
         text = b"".join(map(_line, events)).decode()
         try:
             write_atomically(self.path, text, durable=True)
+            self._size = self.path.stat().st_size
         except OSError as error:
             raise type(error)(
                 error.errno,
@@ -76,6 +78,10 @@ class EventLog:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()
         self._repair_end()
+
+    def changed(self) -> bool:
+        """Whether someone else has written to the log since it was read or written here."""
+        return self.path.stat().st_size != self._size
 
     def append(self, *events: Event, durable: bool = True) -> None:
         """Writes events, all by one write.
@@ -97,6 +103,7 @@ class EventLog:
             _write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
+            self._size = os.fstat(descriptor).st_size
         except BaseException:
             os.ftruncate(descriptor, before)
             raise
@@ -116,7 +123,9 @@ class EventLog:
 
         What is being written is left out.
         """
-        lines = self.path.read_bytes().split(b"\n")[:-1]
+        data = self.path.read_bytes()
+        self._size = len(data)
+        lines = data.split(b"\n")[:-1]
         events = [_parse(line) for line in lines]
         damaged = [number + 1 for number, event in enumerate(events) if event is None]
         if damaged:

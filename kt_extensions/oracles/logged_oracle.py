@@ -191,6 +191,14 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
                 resuming.load_project(self)
             _ = self.record
 
+    def refresh(self) -> None:
+        """Reads the log again if another program has searched in the project folder meanwhile."""
+        with self._consistently():
+            if self.record.log.changed():
+                self.ongoing_trials = {}
+                self._forget()
+                _ = self.record
+
     def save_state(self) -> None:
         """Writes the file `oracle.json`, through which KerasTuner's own tools load the search."""
         store.write_atomically(self._get_oracle_fname(), json.dumps(self.get_state()))

@@ -24,6 +24,7 @@ class RepeatedTrials(ReportedTrials):
 
     def _cross_validate(self, cross_validation: Any) -> None:
         """Has each trial be trained once for each fold, as often as it was to be trained once."""
+        self.cross_validation = cross_validation
         if cross_validation is not None:
             self._folds = Folds(cross_validation)
             self.executions_per_trial *= len(self._folds)

@@ -1,0 +1,55 @@
+"""Checks of what a tuner is given, and of what its trainings report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import keras_tuner as kt
+from keras_tuner.errors import FatalValueError
+
+from kt_extensions.objectives import directions
+
+
+def check_reported(objective: kt.Objective, results: Any) -> None:
+    """Ends a search of which no trial will report the objective, rather than fail each trial.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If the logs of a training lack it.
+    """
+    logs = results.history if isinstance(results, keras.callbacks.History) else None
+    if not logs or objective.has_value(logs):
+        return
+    names = ", ".join(map(repr, directions(objective)))
+    raise FatalValueError(
+        f"Expected training to report the objective {names}. It reported {list(logs)}. "
+        "Name one of these, add the metric to `model.compile`, or, if its name begins with `val_`, "
+        "pass `validation_data` or `validation_split` to `search`."
+    )
+
+
+def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that `search` was given, as a list.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If one of them is no callback.
+    """
+    if callbacks is None:
+        return []
+    listed = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    wrong = [c for c in listed if not isinstance(c, keras.callbacks.Callback)]
+    if wrong:
+        raise FatalValueError(
+            f"Expected `callbacks` to be a list of `keras.callbacks.Callback`. Received: {wrong}."
+        )
+    return listed
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Checks a number that may be left out.
+
+    Raises:
+        ValueError: If it is not above 0.
+    """
+    if value is not None and not value > 0:
+        raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")

@@ -1,0 +1,72 @@
+"""What a search needs of its process: the project folder for itself, and time to end in order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+LOCK_NAME = "search.lock"
+
+
+@contextlib.contextmanager
+def exclusively(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Lets no other program search in a project folder. A program that is killed lets go of it.
+
+    Args:
+        folder: The project folder. One that is not on a disk (`gs://`) cannot be locked.
+
+    Raises:
+        RuntimeError: If another program, or another tuner of this one, is searching there.
+    """
+    if "://" in os.fspath(folder):
+        yield
+        return
+    lock = FileLock(Path(folder, LOCK_NAME))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise RuntimeError(
+            "Expected a project folder in which no other search is running. Received: "
+            f"{os.fspath(folder)!r}, in which one is. Wait until it has ended, or choose another "
+            "`project_name` or `directory`. Of several processes for one search, one is the chief: "
+            "see KerasTuner's guide to distributed tuning."
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        warnings.warn(
+            f"The project folder {os.fspath(folder)!r} could not be locked ({error!r}). Let no "
+            "other program search in it.",
+            stacklevel=2,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Has SIGTERM end the program as Ctrl-C does: what is open is closed, and the trial resumed.
+
+    A handler of the program's own stays as it is.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
