@@ -33,10 +33,9 @@ TRIALS = 50
 
 PRUNERS: dict[str, Pruner] = {
     "Extrapolation(0.98)": Extrapolation(0.98),
-    "Extrapolation(0.95)": Extrapolation(0.95),
-    "Extrapolation(0.9)": Extrapolation(),
+    "Extrapolation()": Extrapolation(),
+    "Extrapolation(0.9)": Extrapolation(0.9),
     "Extrapolation(0.8)": Extrapolation(0.8),
-    "Extrapolation(0.7)": Extrapolation(0.7),
     "Median()": Median(),
     "Percentile(75)": Percentile(75.0),
     "Percentile(25)": Percentile(),

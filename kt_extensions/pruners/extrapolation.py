@@ -49,8 +49,8 @@ class Extrapolation:
 
     Args:
         confidence: Share of searches in which the trial is kept that would have been the best, from
-            0 to 1. With 0.9 trials are stopped from the fourth completed one on, with 0.95 from
-            the eighth, with 1 never.
+            0 to 1. With 0.95 trials are stopped from the eighth completed one on, with 0.9 from the
+            fourth, with 1 never.
         warmup_epochs: No trial is stopped in so many epochs.
 
     Raises:
@@ -60,12 +60,12 @@ class Extrapolation:
 
     >>> others = np.array([[0.9, 0.5, 0.4], [0.8, 0.4, 0.3], [0.7, 0.3, 0.1], [0.6, 0.3, 0.2]])
     >>> progress = Progress(np.array([0.9, 0.6]), others, np.ones(4, bool), planned=3)
-    >>> Extrapolation().verdict(progress)
+    >>> Extrapolation(confidence=0.9).verdict(progress)
     '0.5 behind the best after 2 epochs; none of 4 trials improved by that in the 1 epoch left'
     """
 
-    confidence: float = 0.9
-    warmup_epochs: int = 1
+    confidence: float = 0.95
+    warmup_epochs: int = 0
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
