@@ -126,8 +126,10 @@ class SearchRecord:
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])
         proposal = event["proposal"] or np.nan_to_num(x, nan=0.5)
-        self.table.start(event["trial"], x, proposal, self._run(event))
         self.unfinished[event["trial"]] = event["values"]
+        if by_hand(event["values"]):
+            return  # neither samplers nor schedulers are to see it
+        self.table.start(event["trial"], x, proposal, self._run(event))
         if "enqueued" in event:
             self.enqueued[name_of(event["enqueued"])] += 1
 
@@ -151,9 +153,11 @@ class SearchRecord:
         if completed:
             bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
         outcome = self._several(event) if self.signs else y
+        del self.unfinished[event["trial"]]
+        if by_hand(event["values"]):
+            return
         x = self._encode(event["values"])
         self.table.finish(event["trial"], x, outcome, event["fidelity"], event["pruned"])
-        del self.unfinished[event["trial"]]
 
     def _several(self, event: Event) -> float | list[float]:
         """Keeps the objectives of a trial that has ended, and returns them, to be minimized."""
@@ -184,6 +188,11 @@ class SearchRecord:
 
 def _sign(direction: str) -> float:
     return 1.0 if direction == "min" else -1.0
+
+
+def by_hand(values: Mapping[str, Any]) -> bool:
+    """Whether a person had a trial with these values go on from another one, not a scheduler."""
+    return values.get(PARENT) is not None and "tuner/round" not in values
 
 
 def name_of(values: Mapping[str, Any]) -> str:

@@ -181,6 +181,12 @@ class SamplerOracle(ReportedOracle):
             self._end_search(error)
             return Trial(self.get_space(), status=TrialStatus.STOPPED)
 
+    def begin_by_hand(self, trial_id: str, values: Mapping[str, Any]) -> None:
+        """Records the start of a trial that `kt_extensions.Tuner.continue_trial` was asked for."""
+        self._record_growth()
+        start = {"event": "start", "trial": trial_id, "values": dict(values), "proposal": None}
+        self.record.write(start)
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial: what the sampler proposes."""
         if self._ended or (self.stopping is not None and self.stopping()):
@@ -281,7 +287,8 @@ class SamplerOracle(ReportedOracle):
         history = self.record.table.history()
         if not getattr(self.sampler, "multi_fidelity", False):
             history = at_one_fidelity(history)
-        return self.sampler.suggest(history, np.random.default_rng([self.seed, len(self.trials)]))
+        number = self.record.table.history().number
+        return self.sampler.suggest(history, np.random.default_rng([self.seed, number]))
 
     def _suggest_for_queue(self) -> Array:
         """What a person asks for is run even if everything was tried before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -11,9 +12,18 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
 from kt_extensions import storage
-from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
+from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
 from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable
 from kt_extensions.tuners.kept import KeptFiles
+
+_SHARE_SNAPSHOTS = (
+    "Let all workers share the folder of the project, and let the hypermodel's `fit` pass its "
+    "callbacks on."
+)
+_KEEP_SNAPSHOTS = (
+    "Search with `snapshots=kt_extensions.Snapshots(keep='best')`, or keep='all' for any trial but "
+    "the best."
+)
 
 
 class ContinuedTrials(KeptFiles):
@@ -47,8 +57,13 @@ class ContinuedTrials(KeptFiles):
 
     def _start(self, trial: Trial, execution: int) -> Snapshot | None:
         """Returns the state that an execution of a trial goes on from, if from any."""
-        line = self._line(trial)
-        return first_readable(self._snapshot_file(name, execution) for name in line)
+        asked_for = by_hand(trial.hyperparameters.values)
+        for name in self._line(trial):
+            found = first_readable([self._snapshot_file(name, execution)])
+            if found is not None:  # A person asks for more epochs, whatever had ended the other.
+                again = asked_for and name != trial.trial_id
+                return replace(found, stopped=False) if again else found
+        return None
 
     def _warn_if_late(self, trial: Trial, start: Snapshot | None) -> None:
         values = trial.hyperparameters.values
@@ -59,9 +74,8 @@ class ContinuedTrials(KeptFiles):
         folder = self.get_trial_dir(values[PARENT])
         warnings.warn(
             f"Trial {trial.trial_id} was to go on from trial {values[PARENT]}, but there is no "
-            f"snapshot in {folder} that can be read. It is trained from {where}. Let all workers "
-            "share the folder of the project, and let the hypermodel's `fit` pass its callbacks "
-            "on.",
+            f"snapshot in {folder} that can be read. It is trained from {where}. "
+            + (_KEEP_SNAPSHOTS if by_hand(values) else _SHARE_SNAPSHOTS),
             stacklevel=2,
         )
 

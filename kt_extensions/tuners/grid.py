@@ -9,6 +9,8 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src.tuners.gridsearch import LinkedList
 
+from kt_extensions.record import by_hand
+
 
 def restore_grid(oracle: Any) -> None:
     """Brings a grid search that was reloaded to the place on its grid where it was.
@@ -26,8 +28,22 @@ def restore_grid(oracle: Any) -> None:
         values = [oracle.trials[name].hyperparameters.values for name in (a, b)]
         return int(oracle._compare(*values))
 
+    def own(names: list[str]) -> list[str]:
+        return [t for t in names if not by_hand(oracle.trials[t].hyperparameters.values)]
+
     oracle._ordered_ids = LinkedList()
-    for trial_id in sorted(oracle.start_order, key=functools.cmp_to_key(compare)):
+    for trial_id in sorted(own(oracle.start_order), key=functools.cmp_to_key(compare)):
         oracle._ordered_ids.insert(trial_id)
-    ended = [t for t in oracle.end_order if oracle.trials[t].status != TrialStatus.RUNNING]
+    ended = [t for t in own(oracle.end_order) if oracle.trials[t].status != TrialStatus.RUNNING]
     oracle._populate_next = ended
+
+
+def leave_out(oracle: Any, trial_id: str) -> None:
+    """Has a grid search not go on from a trial that is none of the grid.
+
+    Args:
+        oracle: Any oracle; others than `keras_tuner.oracles.GridSearchOracle` are left alone.
+        trial_id: The name of a trial that has ended.
+    """
+    if isinstance(oracle, kt.oracles.GridSearchOracle):
+        oracle._populate_next = [name for name in oracle._populate_next if name != trial_id]

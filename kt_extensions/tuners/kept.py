@@ -89,7 +89,7 @@ class KeptFiles(BestTrials):
         if self.snapshots.keep == "all":
             return
         names = set(trials)
-        needed = self._in_use() | self._best()
+        needed = self._in_use() | self._kept_as_best()
         for name in () if ended else promotable(self.oracle, names):
             needed.update(itertools.islice(self._line(self.oracle.get_trial(name)), 2))
         for name in names - needed:
@@ -106,7 +106,7 @@ class KeptFiles(BestTrials):
         """Returns the trial that this tuner runs."""
         return set() if self._running is None else {self._running}
 
-    def _best(self) -> set[str]:
+    def _kept_as_best(self) -> set[str]:
         """Returns the trials that stay for being the best."""
         if self.snapshots.keep != "best":
             return set()
@@ -153,7 +153,7 @@ class KeptFiles(BestTrials):
 
     def _least_useful_first(self, names: set[str]) -> list[str]:
         """Returns trials: those that are of no use first, then the worst first."""
-        useful = promotable(self.oracle, names) | self._best()
+        useful = promotable(self.oracle, names) | self._kept_as_best()
         sign = 1.0 if self.oracle.objective.direction == "max" else -1.0
 
         def usefulness(name: str) -> tuple[bool, float]:

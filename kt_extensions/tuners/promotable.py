@@ -10,7 +10,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.oracles import SamplerOracle
-from kt_extensions.record import EPOCHS, PARENT
+from kt_extensions.record import EPOCHS, PARENT, by_hand
 
 _BRACKET, _ROUND = "tuner/bracket", "tuner/round"
 
@@ -35,12 +35,6 @@ def promotable(oracle: Any, trials: Iterable[str]) -> set[str]:
     promoted = {trial.hyperparameters.values.get(PARENT) for trial in known}
     below = {trial.trial_id for trial in known if _is_below_the_top(oracle, trial)}
     return below - promoted
-
-
-def by_hand(trial: Trial) -> bool:
-    """Whether a person had the trial go on from another one, not a scheduler."""
-    values = trial.hyperparameters.values
-    return values.get(PARENT) is not None and _ROUND not in values
 
 
 def _by_scheduler(oracle: SamplerOracle) -> set[str]:
@@ -73,7 +67,7 @@ def _is_below_the_top(oracle: Any, trial: Trial) -> bool:
     KerasTuner's Hyperband mislabels brackets if there are many workers: no round is the last then.
     """
     values = trial.hyperparameters.values
-    if EPOCHS not in values or by_hand(trial) or trial.status == TrialStatus.FAILED:
+    if EPOCHS not in values or by_hand(values) or trial.status == TrialStatus.FAILED:
         return False
     told = isinstance(getattr(oracle, "_oracle", None), SamplerOracle)
     return not told or values.get(_ROUND) != values.get(_BRACKET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -12,11 +13,9 @@ from typing import Any
 import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FatalValueError
 
 from kt_extensions import store
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.objectives import directions
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
@@ -24,14 +23,18 @@ from kt_extensions.pruners import Pruner
 from kt_extensions.record import EPOCHS
 from kt_extensions.snapshot import Snapshots
 from kt_extensions.snapshot.settings import checked
+from kt_extensions.tuners import arguments
+from kt_extensions.tuners.checks import as_callbacks, check_positive, check_reported
+from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
+from kt_extensions.tuners.guard import ending_in_order, exclusively
 from kt_extensions.tuners.isolation import IsolatedTrials
 from kt_extensions.tuners.reporting import EpochReporter
 
 
-class Tuner(RepeatedTrials, IsolatedTrials):
+class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -106,8 +109,8 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         trial_memory: int | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_positive("max_time", max_time)
-        _check_positive("patience", patience)
+        check_positive("max_time", max_time)
+        check_positive("patience", patience)
         if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
             raise ValueError(
                 "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
@@ -125,6 +128,7 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         self.snapshots = checked(snapshots)
         self._isolate(isolate, trial_seconds, trial_memory)
         self._seconds_before = 0.0
+        self._asked: arguments.Arguments = {}
         self._began: float | None = None
         self._execution = 0
         self._has_trained = False
@@ -145,6 +149,9 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         if own_name and os.path.exists(self._get_tuner_fname()):
             self.reload()
         restore_grid(self.oracle)
+        if self.hypermodel is not None and self.oracle.start_order:
+            space = self.oracle.hyperparameters
+            arguments.warn_of_space(space, self._declaring(), self.project_dir)
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
         if isinstance(self.oracle, SamplerOracle):
@@ -163,22 +170,38 @@ class Tuner(RepeatedTrials, IsolatedTrials):
 
         Raises:
             ValueError: If the data do not fit a hypermodel that can tell, as our builders can.
+            RuntimeError: If another search is running in the project folder.
         """
         self._began = time.monotonic()
         if is_chief():
-            super().search(*fit_args, **fit_kwargs)
+            with exclusively(self.project_dir):
+                super().search(*fit_args, **fit_kwargs)
             return
         self._prepare(fit_args, fit_kwargs)
+        self._compare(fit_args, fit_kwargs)
         verbose = fit_kwargs.get("verbose", 1)
         if "verbose" in fit_kwargs:
             fit_kwargs["verbose"] = 2 if verbose == 2 else 0
         if verbose:
-            planned = getattr(self.oracle, "planned_trials", self.oracle.max_trials)
-            self._progress = SearchProgress(self.oracle, planned)
+            self._progress = SearchProgress(self.oracle, self._planned_trials())
+        alone = contextlib.nullcontext() if is_worker() else exclusively(self.project_dir)
         try:
-            self._search_with_progress(fit_args, fit_kwargs)
+            with alone, ending_in_order():
+                if isinstance(self.oracle, SamplerOracle):
+                    self.oracle.refresh()
+                self._search_with_progress(fit_args, fit_kwargs)
         finally:
             self._long_lived.take_in()
+
+    def _compare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Tells what is asked otherwise than before the search was stopped."""
+        if self._by_hand is not None:
+            return  # it is no part of the search
+        own = {name: getattr(self, name) for name in ("executions_per_trial", "cross_validation")}
+        now = arguments.of_call(args, {**kwargs, **own})
+        if self._asked and not is_worker() and self.oracle.start_order:
+            arguments.warn_of_call(self._asked, now)
+        self._asked = now
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
@@ -248,7 +271,7 @@ class Tuner(RepeatedTrials, IsolatedTrials):
             keras_tuner.errors.FatalValueError: If `callbacks` holds what is not a callback.
         """
         self._execution = 0
-        kwargs["callbacks"] = _as_callbacks(kwargs.get("callbacks"))
+        kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"))
         if self._fit_takes_verbose():
             kwargs.setdefault("verbose", 0)
         if EPOCHS in trial.hyperparameters.values:
@@ -258,7 +281,7 @@ class Tuner(RepeatedTrials, IsolatedTrials):
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
         execution, self._execution = self._execution, self._execution + 1
-        results = self._take_up(trial, execution, kwargs["callbacks"])
+        results = self._ended_before(trial, execution, kwargs["callbacks"])
         if results is None:
             results = self._execute(trial, execution, args, kwargs)
         self._keep(trial, execution, results)
@@ -280,7 +303,7 @@ class Tuner(RepeatedTrials, IsolatedTrials):
             results = super()._build_and_fit_model(trial, *args, **kwargs)
         finally:
             self._continuation = None
-        _check_reported(self.oracle.objective, results)
+        check_reported(self.oracle.objective, results)
         return results
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -299,13 +322,14 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         store.write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
 
     def get_state(self) -> dict[str, Any]:
-        """Returns what the tuner itself has to remember: the seconds spent so far."""
-        return {**super().get_state(), "seconds": self._seconds()}
+        """Returns what the tuner itself has to remember: seconds spent, arguments of `search`."""
+        return {**super().get_state(), "seconds": self._seconds(), "asked": self._asked}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Takes up the state of an earlier run."""
         super().set_state(state)
         self._seconds_before = float(state.get("seconds", 0.0))
+        self._asked = state.get("asked", {})
 
     def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         reason: str | None = "stopped by an error"
@@ -313,7 +337,7 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         try:
             super().search(*fit_args, **fit_kwargs)
             reason = None if is_worker() else self._reason_to_stop()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             reason = "interrupted; run the same program again to go on"
             raise
         finally:
@@ -345,33 +369,3 @@ class Tuner(RepeatedTrials, IsolatedTrials):
         """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
         fit = getattr(type(self.hypermodel), "fit", None)
         return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
-
-
-def _check_reported(objective: kt.Objective, results: Any) -> None:
-    """Ends a search of which no trial will report the objective, rather than fail each trial."""
-    logs = results.history if isinstance(results, keras.callbacks.History) else None
-    if not logs or objective.has_value(logs):
-        return
-    names = ", ".join(map(repr, directions(objective)))
-    raise FatalValueError(
-        f"Expected training to report the objective {names}. It reported {list(logs)}. "
-        "Name one of these, add the metric to `model.compile`, or, if its name begins with `val_`, "
-        "pass `validation_data` or `validation_split` to `search`."
-    )
-
-
-def _as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
-    if callbacks is None:
-        return []
-    listed = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
-    wrong = [c for c in listed if not isinstance(c, keras.callbacks.Callback)]
-    if wrong:
-        raise FatalValueError(
-            f"Expected `callbacks` to be a list of `keras.callbacks.Callback`. Received: {wrong}."
-        )
-    return listed
-
-
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
