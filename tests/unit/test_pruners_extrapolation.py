@@ -120,10 +120,9 @@ def test_searches_of_any_length_keep_to_the_risk(confidence):
     assert (np.cumsum(lost) / (n + 1)).max() <= 1 - confidence + 1e-9
 
 
-@pytest.mark.parametrize("rate", [0.2, 1.0])
-def test_the_best_of_exchangeable_trials_is_kept(rate):
-    """In 40 searches of 20 trials that all fall like exp(-rate t), with noise."""
-    kept = [_keeps_best(np.random.default_rng(search), rate) for search in range(40)]
+def test_the_best_trial_is_kept():
+    """In 60 searches of 20 trials that fall like exp(-0.2 t), with noise."""
+    kept = [_keeps_best(np.random.default_rng(search), 0.2) for search in range(60)]
     assert np.mean(kept) >= 0.95
 
 
