@@ -9,6 +9,7 @@ from typing import Any
 import cloudpickle
 
 from kt_extensions.isolation.channel import replies
+from kt_extensions.isolation.interrupts import deferred
 from kt_extensions.isolation.limits import Limits
 from kt_extensions.isolation.parcel import Parcel
 from kt_extensions.isolation.process import Process
@@ -48,6 +49,7 @@ class Processes:
         self._environment = environment
         self._prepare = prepare
         self._next: Process | None = None
+        self._started: list[Process] = []
 
     def run(
         self,
@@ -78,19 +80,19 @@ class Processes:
         try:
             return process.run(job, replies(objects), limits or Limits(), began)
         finally:
-            process.stop()
+            self._stop(process)
 
     def close(self) -> None:
-        """Ends the process that waits, and forgets the content."""
-        if self._next is not None:
-            self._next.stop()
-            self._next = None
+        """Ends all processes, and forgets the content."""
+        self._next = None
+        for process in list(self._started):
+            self._stop(process)
         self._parcel.close()
 
     def _take(self) -> Process:
         process, self._next = self._next, None
         if process is not None and not process.is_alive:  # killed while it waited
-            process.stop()
+            self._stop(process)
             process = None
         return process or self._start()
 
@@ -98,7 +100,14 @@ class Processes:
         self._next = self._start()
 
     def _start(self) -> Process:
-        return Process(self._parcel.fileno(), {**os.environ, **self._environment})
+        with deferred():  # a process that nobody knows of would not be ended
+            process = Process(self._parcel.fileno(), {**os.environ, **self._environment})
+            self._started.append(process)
+        return process
+
+    def _stop(self, process: Process) -> None:
+        process.stop()
+        self._started.remove(process)
 
 
 def _nothing() -> None:

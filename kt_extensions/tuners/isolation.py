@@ -12,6 +12,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions import declared
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.isolation import Channel, Limits, ProcessDied, Processes, Remote, check
 from kt_extensions.oracles.processes import is_chief
@@ -85,6 +86,19 @@ class IsolatedTrials(ContinuedTrials):
                     f"hyperparameters. The process in which it was has ended.\n{death}"
                 ) from None
 
+    def _declaring(self) -> Any:
+        """Returns what tells the space that is to be searched: the hypermodel, or what it declares.
+
+        Where models are not to be built in this process, and cannot be in another, it is empty.
+        """
+        if not self.isolate:
+            return self.hypermodel
+        with self._elsewhere((), {}) as processes:
+            try:
+                return processes.run(_declared, cloudpickle.dumps(()), {}, last=True)
+            except (ProcessDied, ValueError):  # the trials will tell why
+                return kt.HyperParameters()
+
     def _try_run_and_update_trial(self, trial: Trial, *fit_args: Any, **fit_kwargs: Any) -> None:
         if self._processes is None:
             super()._try_run_and_update_trial(trial, *fit_args, **fit_kwargs)
@@ -149,6 +163,13 @@ def _run(
     tuner.__dict__["report_epoch"] = functools.partial(_report_epoch, channel, tuner)
     tuner._try_run_and_update_trial(trial, *args, **kwargs)
     return trial.hyperparameters, trial.status, trial.message
+
+
+def _declared(channel: Channel, content: Any) -> kt.HyperParameters:
+    """Returns what the hypermodel declares."""
+    hyperparameters = kt.HyperParameters()
+    hyperparameters.merge(declared.read(content[0]).hyperparameters)
+    return hyperparameters
 
 
 def _report_epoch(channel: Channel, tuner: IsolatedTrials, *report: Any) -> bool:

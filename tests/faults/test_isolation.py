@@ -57,10 +57,12 @@ class Faults:
 
 
 class Tuner(Faults, kte.Tuner):
-    """Runs what its argument `script` says."""
+    """Runs what its script says."""
 
-    def run_trial(self, trial: Trial, *args: Any, script: Any, **kwargs: Any) -> Any:
-        return getattr(self, script[int(trial.trial_id)])(trial)
+    script: Any
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self, self.script[int(trial.trial_id)])(trial)
 
 
 def space() -> kt.HyperParameters:
@@ -89,9 +91,9 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trial]:
     )
     folder = tmp_path_factory.mktemp("faulty")
     tuner = Tuner(oracle, isolate=True, trial_seconds=10, trial_memory=MEMORY, directory=folder)
-    script = [*ENDS, "fine"]
-    tuner.search(verbose=0, script=script)
-    return {script[int(name)]: trial for name, trial in oracle.trials.items()}
+    tuner.script = [*ENDS, "fine"]
+    tuner.search(verbose=0)
+    return {tuner.script[int(name)]: trial for name, trial in oracle.trials.items()}
 
 
 @pytest.mark.parametrize("fault", ENDS)
@@ -105,7 +107,12 @@ def test_the_other_trial_completes(faulty: dict[str, Trial]) -> None:
     assert faulty["fine"].score == len(ENDS)
 
 
+BUILT: list[kt.HyperParameters] = []
+"""What was built in this process."""
+
+
 def build_model(hp: kt.HyperParameters) -> keras.Model:
+    BUILT.append(hp)
     kind = hp.Choice("kind", ["wide", "deep"])
     width = hp.Int("width", 4, 64)
     if kind == "deep":
@@ -118,7 +125,13 @@ def build_model(hp: kt.HyperParameters) -> keras.Model:
 
 
 def trained(folder: Path, data: Any, isolate: bool) -> kte.ASHA:
-    tuner = kte.ASHA(
+    tuner = made(folder, isolate)
+    tuner.search(data.x, data.y, validation_data=(data.x_val, data.y_val), verbose=2)
+    return tuner
+
+
+def made(folder: Path, isolate: bool) -> kte.ASHA:
+    return kte.ASHA(
         build_model,
         "val_loss",
         max_trials=4,
@@ -130,8 +143,6 @@ def trained(folder: Path, data: Any, isolate: bool) -> kte.ASHA:
         project_name=str(isolate),
         tensorboard_dir=folder / f"logs-{isolate}",
     )
-    tuner.search(data.x, data.y, validation_data=(data.x_val, data.y_val), verbose=2)
-    return tuner
 
 
 def outcome(tuner: kte.Tuner) -> list[Any]:
@@ -150,6 +161,9 @@ def test_all_is_as_in_one_process(
 ) -> None:
     isolated = trained(tmp_path, digits, isolate=True)
     printed = capsys.readouterr().out
+    assert outcome(made(tmp_path, isolate=True)) == outcome(isolated)
+    assert BUILT == []  # which would take the memory of a GPU
+    capsys.readouterr()
     here = trained(tmp_path, digits, isolate=False)
     assert outcome(isolated) == outcome(here)
     assert any(t.hyperparameters.values["tuner/round"] for t in isolated.oracle.trials.values())
@@ -160,20 +174,22 @@ def test_all_is_as_in_one_process(
 
 
 def test_interrupted_retried_and_ended_by_an_error(tmp_path: Path) -> None:
-    def tuner() -> Tuner:
+    def tuner(*script: str) -> Tuner:
         oracle = kte.oracles.TPEOracle(
             max_trials=3, seed=0, hyperparameters=space(), max_retries_per_trial=1
         )
-        return Tuner(oracle, isolate=True, directory=tmp_path)
+        made = Tuner(oracle, isolate=True, directory=tmp_path)
+        made.script = script
+        return made
 
-    interrupted = tuner()
+    interrupted = tuner("interrupt")
     with pytest.raises(KeyboardInterrupt):
-        interrupted.search(verbose=0, script=["interrupt"])
+        interrupted.search(verbose=0)
     assert [t.status for t in interrupted.oracle.trials.values()] == ["RUNNING"]
     assert processes_of(os.getpid()) == []
-    resumed = tuner()
+    resumed = tuner("kill", "fatal")
     with pytest.raises(kt.errors.FatalValueError, match="fatal on purpose"):
-        resumed.search(verbose=0, script=["kill", "fatal"])
+        resumed.search(verbose=0)
     assert [t.status for t in resumed.oracle.trials.values()] == ["FAILED", "RUNNING"]
     assert [f["status"] for f in resumed.failures()] == ["INVALID", "FAILED"]
     assert processes_of(os.getpid()) == []
@@ -213,7 +229,8 @@ def test_a_killed_program_leaves_no_process_and_can_be_resumed(tmp_path: Path) -
     oracle = kte.oracles.TPEOracle(max_trials=2, seed=0)
     resumed = Tuner(oracle, directory=tmp_path, project_name="project")
     assert [t.status for t in resumed.oracle.trials.values()] == ["COMPLETED", "RUNNING"]
-    resumed.search(verbose=0, script=["fine", "fine"])
+    resumed.script = ["fine", "fine"]
+    resumed.search(verbose=0)
     assert [t.status for t in resumed.oracle.trials.values()] == ["COMPLETED", "COMPLETED"]
 
 
@@ -256,7 +273,7 @@ def test_what_cannot_be_pickled_is_refused_before_the_first_trial(
         tuner.own = threading.Lock()
         name = "`tuner.own`: lock"
     with pytest.raises(ValueError, match=name):
-        tuner.search(data, script=["fine"], verbose=0)
+        tuner.search(data, verbose=0)
     assert tuner.oracle.trials == {}
 
 

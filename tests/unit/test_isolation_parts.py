@@ -18,6 +18,7 @@ import pytest
 from kt_extensions.isolation import Channel, Limits, Parcel, Remote, check
 from kt_extensions.isolation.channel import portable, replies
 from kt_extensions.isolation.endings import ending, with_last_lines
+from kt_extensions.isolation.interrupts import deferred
 from kt_extensions.isolation.limits import resident_memory
 from kt_extensions.isolation.output import Output
 from kt_extensions.isolation.parcel import load
@@ -190,3 +191,14 @@ def test_output_is_printed_where_this_process_prints(monkeypatch: pytest.MonkeyP
     assert text.startswith("a first line\nthän\nline 0\n")
     assert text.endswith("line 29")
     assert output.last_lines() == [f"line {i}" for i in range(10, 30)]
+
+
+def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
+    done = []
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), deferred():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        done.append("all")
+    assert done == ["all"]
+    assert signal.getsignal(signal.SIGINT) is handler
