@@ -8,28 +8,20 @@ from kt_extensions.pruners.base import Progress
 from kt_extensions.space.domains import Array
 
 
-def best_so_far(curves: Array) -> Array:
-    """Returns the least value up to each epoch, NaN before the first that is known.
+def best(curves: Array) -> Array:
+    """Returns the least value of each curve, NaN where none is known.
 
     Args:
         curves: Array `(..., t)`.
 
     Example:
 
-    >>> best_so_far(np.array([np.nan, 3.0, np.nan, 2.0, 5.0]))
-    array([nan,  3.,  3.,  2.,  2.])
+    >>> best(np.array([[np.nan, 3.0, 2.0, 5.0], [np.nan] * 4]))
+    array([ 2., nan])
     """
-    best: Array = np.fmin.accumulate(curves, axis=-1)
-    return best
-
-
-def best(curves: Array) -> Array:
-    """Returns the least value of each curve, NaN where none is known.
-
-    Args:
-        curves: Array `(..., t)`.
-    """
-    least: Array = np.fmin.reduce(curves, axis=-1, initial=np.nan)
+    if not curves.shape[-1]:
+        return np.full(curves.shape[:-1], np.nan)
+    least: Array = np.fmin.reduce(curves, axis=-1)
     return least
 
 

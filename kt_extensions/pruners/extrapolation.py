@@ -21,7 +21,7 @@ import numpy as np
 
 from kt_extensions.history import Mask
 from kt_extensions.pruners.base import Progress
-from kt_extensions.pruners.curves import best, in_epochs, incumbent, may_win
+from kt_extensions.pruners.curves import best, in_epochs, incumbent
 from kt_extensions.samplers.settings import check_integers, check_numbers
 from kt_extensions.space.domains import Array
 
@@ -78,10 +78,12 @@ class Extrapolation:
     def verdict(self, progress: Progress) -> str | None:
         """Returns why the trial is to be stopped, or `None`; see `Pruner.verdict`."""
         epoch, left = len(progress.curve), progress.planned - len(progress.curve)
-        if epoch <= self.warmup_epochs or left < 1 or may_win(progress):
+        if epoch <= self.warmup_epochs or left < 1:
             return None
         with np.errstate(over="ignore"):
             gap = float(best(progress.curve) - incumbent(progress))
+            if not gap > 0:
+                return None
             improvements = remaining_improvements(progress)
         hits, n = int((improvements >= gap).sum()), len(improvements)
         if hits >= self.tolerated(n):
