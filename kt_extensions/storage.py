@@ -82,6 +82,15 @@ def write_aside(path: Location, data: bytes, durable: bool = True) -> str:
     return aside
 
 
+def write_text(path: Location, text: str) -> None:
+    """Writes a file so that at any moment either the old or the new text is there, whole.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    replace(write_aside(path, text.encode(), durable=False), path)
+
+
 def replace(path: Location, target: Location) -> None:
     """Gives a file another name, instead of what bears that name.
 

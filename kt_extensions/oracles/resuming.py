@@ -34,8 +34,10 @@ def open_record(oracle: LoggedOracle) -> SearchRecord:
     """
     if "://" in oracle.project_dir:
         raise ValueError(
-            "Expected a local folder, or one that is mounted, as the tuner's `directory`. "
-            f"Received: {oracle.project_dir!r}."
+            "Expected a local folder, or one that is mounted, as the tuner's `directory`: the "
+            "oracles of kt_extensions append to a log, which no bucket allows. Received: "
+            f"{oracle.project_dir!r}. Mount the bucket, or use an oracle of KerasTuner in "
+            "`kt_extensions.Tuner`."
         )
     record = SearchRecord(oracle.project_dir)
     if record.log.exists():

@@ -14,7 +14,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions import store
+from kt_extensions import storage
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -146,7 +146,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
     def _take_up(self, kwargs: dict[str, Any]) -> None:
         """Resumes what KerasTuner does not: a `tuner_id` of one's own, a stop before any trial."""
         own_name = kwargs.get("tuner_id") and not kwargs.get("overwrite")
-        if own_name and os.path.exists(self._get_tuner_fname()):
+        if own_name and storage.exists(self._get_tuner_fname()):
             self.reload()
         restore_grid(self.oracle)
         if self.hypermodel is not None and self.oracle.start_order:
@@ -319,7 +319,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         """Saves the oracle and the tuner's own state, the latter atomically."""
         if not is_worker():
             self.oracle.save()
-        store.write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
+        storage.write_text(self._get_tuner_fname(), json.dumps(self.get_state()))
 
     def get_state(self) -> dict[str, Any]:
         """Returns what the tuner itself has to remember: seconds spent, arguments of `search`."""
