@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from kt_extensions.snapshot import (
     Order,
     Snapshot,
     Snapshots,
+    continuation,
     read,
     snapshot_file,
     write,
@@ -251,6 +253,38 @@ def test_snapshots_in_between(tmp_path):
     train(model, Continuation(end=file, snapshots=Snapshots(every_epochs=2)), epochs=5)
     assert (read(file).epoch, read(earlier(file)).epoch) == (5, 4)
     assert read(file).epochs == [0, 1, 2, 3, 4]
+
+
+def written_at(tmp_path, snapshots, seconds_an_epoch, monkeypatch):
+    """Returns the epochs after which the file was written, on a clock of our own."""
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(continuation, "time", clock)
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            clock.now += seconds_an_epoch
+
+    file = tmp_path / "file"
+    epochs = []
+    written = Continuation(
+        end=file, snapshots=snapshots, written=lambda: epochs.append(read(file).epoch)
+    )
+    train(make_model(), written, epochs=7, callbacks=[written, Clock()])
+    return epochs
+
+
+def test_snapshots_after_some_seconds(tmp_path, monkeypatch):
+    every = {
+        3.0: [3, 6, 7],  # seconds: the epochs, of one second each
+        2.5: [3, 6, 7],
+        0.1: [1, 2, 3, 4, 5, 6, 7],
+        99: [7],
+    }
+    for seconds, epochs in every.items():
+        snapshots = Snapshots(every_seconds=seconds)
+        assert written_at(tmp_path, snapshots, 1.0, monkeypatch) == epochs
+    both = Snapshots(every_seconds=2.0, every_epochs=3)
+    assert written_at(tmp_path, both, 1.0, monkeypatch) == [2, 3, 5, 6, 7]
 
 
 def test_a_snapshot_of_another_model_is_a_cold_start(tmp_path):
