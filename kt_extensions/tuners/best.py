@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives
 from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
-from kt_extensions.record import EPOCHS
+from kt_extensions.record import EPOCHS, by_hand
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
 
@@ -105,9 +105,10 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
 
 
 def _fully_trained(trial: Trial) -> bool:
-    """Whether a trial is in the last rung of its bracket, or there are none."""
+    """Whether a trial of the search is in the last rung of its bracket, or there are none."""
     values = trial.hyperparameters.values
-    return bool(values.get("tuner/round") == values.get("tuner/bracket"))
+    top = values.get("tuner/round") == values.get("tuner/bracket")
+    return bool(top) and not by_hand(values)
 
 
 def _each_configuration_once(trials: list[Trial]) -> list[Trial]:

@@ -11,6 +11,7 @@ import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, storage
+from kt_extensions.isolation import Remote
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -47,6 +48,7 @@ class KeptFiles(BestTrials):
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, and deletes the files that are of no use any more."""
+        self._keep_to_budget()
         super().on_trial_end(trial)
         self._running = None
         ended = self.oracle.get_trial(trial.trial_id)
@@ -143,7 +145,7 @@ class KeptFiles(BestTrials):
             if excess > 0 and sizes[name]:
                 self._delete_snapshots(name)
                 excess -= sizes[name]
-        if excess > 0 and not self._over_budget:
+        if excess > 0 and not (self._over_budget or isinstance(self.oracle, Remote)):
             self._over_budget = True
             warnings.warn(
                 f"The snapshots that running trials need take {excess} bytes more than "
