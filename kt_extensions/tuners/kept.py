@@ -11,7 +11,6 @@ import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, storage
-from kt_extensions.isolation import Remote
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -48,7 +47,7 @@ class KeptFiles(BestTrials):
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, and deletes the files that are of no use any more."""
-        self._keep_to_budget()
+        self._check_budget()
         super().on_trial_end(trial)
         self._running = None
         ended = self.oracle.get_trial(trial.trial_id)
@@ -145,11 +144,18 @@ class KeptFiles(BestTrials):
             if excess > 0 and sizes[name]:
                 self._delete_snapshots(name)
                 excess -= sizes[name]
-        if excess > 0 and not (self._over_budget or isinstance(self.oracle, Remote)):
+
+    def _check_budget(self) -> None:
+        """Tells once that the budget cannot be kept, while a trial still needs its snapshots."""
+        limit = self.snapshots.max_bytes
+        if limit is None or self._over_budget:
+            return
+        needed = sum(files.size(self.get_trial_dir(name)) for name in self._in_use())
+        if needed > limit:
             self._over_budget = True
             warnings.warn(
-                f"The snapshots that running trials need take {excess} bytes more than "
-                f"max_bytes={self.snapshots.max_bytes}. They are kept. Raise `max_bytes`.",
+                f"The snapshots that running trials need take {needed} bytes, and max_bytes="
+                f"{limit}. They are kept. Raise `max_bytes`.",
                 stacklevel=2,
             )
 

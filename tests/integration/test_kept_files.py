@@ -220,7 +220,7 @@ def test_a_budget_that_is_too_small(tmp_path: Path) -> None:
         tuner.search(verbose=0)
     told = [str(w.message) for w in caught if "max_bytes=10" in str(w.message)]
     assert len(told) == 1
-    assert "more than max_bytes=10. They are kept. Raise `max_bytes`." in told[0]
+    assert "max_bytes=10. They are kept. Raise `max_bytes`." in told[0]
     assert {trial.status for trial in oracle.trials.values()} == {"COMPLETED"}
     assert kept(tuner) == set()
 
