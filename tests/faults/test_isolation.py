@@ -21,7 +21,7 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 
-MEMORY = 1_000_000_000  # bytes; a process that has imported TensorFlow holds about 500 MB
+MEMORY = 1_000_000_000  # bytes; a process that has imported TensorFlow holds about 650 MB
 
 
 class Faults:
