@@ -22,7 +22,7 @@ class Channel:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a user's callbacks may ask from threads of their own
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -36,7 +36,9 @@ class Channel:
         Raises:
             OSError: If the other process has ended.
         """
-        self._connection.send_bytes(cloudpickle.dumps(message))
+        data = cloudpickle.dumps(message)
+        with self._lock:
+            self._connection.send_bytes(data)
 
     def receive(self) -> Message:
         """Returns the next message.
@@ -50,7 +52,7 @@ class Channel:
 
     def ask(self, *request: Any) -> Any:
         """Sends a request and returns the answer, or raises the error that is the answer."""
-        with self._lock:  # a user's callbacks may ask from threads of their own
+        with self._lock:
             self.send(*request)
             error, answer = self.receive()
         if error is not None:

@@ -9,13 +9,13 @@ from kt_extensions.isolation.limits import size
 
 _KILLED = "probably since the machine, or the container, ran out of memory"
 _CRASHED = "by an error in compiled code"
-_CAUSES: dict[int, str] = {
-    signal.SIGKILL: _KILLED,
-    signal.SIGSEGV: _CRASHED,
-    signal.SIGBUS: _CRASHED,
-    signal.SIGILL: _CRASHED,
-    signal.SIGFPE: _CRASHED,
-    signal.SIGABRT: "by compiled code that gave up",
+_CAUSES = {
+    "SIGKILL": _KILLED,
+    "SIGSEGV": _CRASHED,
+    "SIGBUS": _CRASHED,
+    "SIGILL": _CRASHED,
+    "SIGFPE": _CRASHED,
+    "SIGABRT": "by compiled code that gave up",
 }
 _LONGEST_LINE = 300  # characters
 
@@ -34,9 +34,10 @@ def ending(code: int, memory: int | None) -> str:
     """
     if code >= 0:
         return f"The process of the trial ended with exit code {code} before the trial was done."
-    cause = f", {_CAUSES[-code]}" if -code in _CAUSES else ""
+    name = _name(-code)
+    cause = f", {_CAUSES[name]}" if name in _CAUSES else ""
     held = "" if memory is None else f" It held {size(memory)} of memory when last looked at."
-    return f"The process of the trial was killed by signal {-code} ({_name(-code)}){cause}.{held}"
+    return f"The process of the trial was killed by signal {-code} ({name}){cause}.{held}"
 
 
 def with_last_lines(sentence: str, lines: Sequence[str]) -> str:
