@@ -41,7 +41,9 @@ TRIALS, EPOCHS = 50, 20
 PRUNERS = {
     "none": None,
     "extrapolation": pruners.Extrapolation(),
+    "extrapolation(0.8)": pruners.Extrapolation(0.8),
     "median": pruners.Median(),
+    "median, warm-up": pruners.Median(warmup_epochs=4),
 }
 
 Arrays = tuple[np.ndarray, np.ndarray]

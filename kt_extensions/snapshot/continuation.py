@@ -146,6 +146,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             if problem is not None:
                 self._give_up(problem)
                 settings["initial_epoch"] = 0
+        building.build_rest(model, settings)
         if self._start is not None and self._start.stopped:
             settings["initial_epoch"] = settings.get("epochs", 1)
         if self._order is not None:
