@@ -28,12 +28,12 @@ class Attempt:
     Args:
         status: That of KerasTuner: "COMPLETED", "FAILED", or "INVALID" if it is run again.
         message: The error with its traceback; `None` if there was none.
-        seconds: How long it took.
+        seconds: How long it took; `None` if that was not noted.
     """
 
     status: str
     message: str | None
-    seconds: float
+    seconds: float | None
 
 
 @dataclass
@@ -77,8 +77,9 @@ class TrialReport:
 
     @property
     def seconds(self) -> float | None:
-        """How long all attempts took; `None` if none has ended."""
-        return sum(a.seconds for a in self.attempts) if self.attempts else None
+        """How long all attempts took, as far as it was noted; `None` if it was of none."""
+        known = [a.seconds for a in self.attempts if a.seconds is not None]
+        return sum(known) if known else None
 
     def histories(self) -> list[dict[str, list[float]]]:
         """Returns, for each execution, the numbers of its epochs (`epoch`) and its logs by name.
@@ -159,8 +160,8 @@ class Reports:
 
     def end(self, trial_id: str, status: str, message: str | None) -> None:
         """Notes how a run of a trial ended, and how long it took."""
-        now = time.monotonic()
-        seconds = round(now - self._began.pop(trial_id, now), 3)
+        began = self._began.pop(trial_id, None)
+        seconds = None if began is None else round(time.monotonic() - began, 3)
         event = {"event": "end", "status": status, "message": message, "seconds": seconds}
         self._write(trial_id, event)
 

@@ -13,7 +13,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class EventLog:
         Raises:
             OSError: If the folder cannot be written to.
         """
-        text = b"".join(map(_line, events)).decode()
+        text = b"".join(map(as_line, events)).decode()
         try:
             write_atomically(self.path, text, durable=True)
             self._size = self.path.stat().st_size
@@ -94,7 +94,7 @@ class EventLog:
         Raises:
             OSError: If they could not be written. The log is then as it was before.
         """
-        self._append(b"".join(map(_line, events)), durable)
+        self._append(b"".join(map(as_line, events)), durable)
 
     def _append(self, data: bytes, durable: bool = True) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -126,7 +126,7 @@ class EventLog:
         data = self.path.read_bytes()
         self._size = len(data)
         lines = data.split(b"\n")[:-1]
-        events = [_parse(line) for line in lines]
+        events = [read_line(line) for line in lines]
         damaged = [number + 1 for number, event in enumerate(events) if event is None]
         if damaged:
             warnings.warn(
@@ -174,15 +174,21 @@ def mend_json_files(folder: str | os.PathLike[str]) -> None:
         folder: A project folder. Its subfolders are left alone.
     """
     for file in Path(folder).glob("*.json"):
-        try:
-            json.loads(file.read_bytes())
-        except ValueError:
-            warnings.warn(
-                f"{file}: the {file.stat().st_size} bytes in it are not JSON, since a write was "
-                "cut off. It is begun anew; the trials are in other files.",
-                stacklevel=2,
-            )
-            write_atomically(file, "{}")
+        mend_json_file(file)
+
+
+def mend_json_file(file: str | os.PathLike[str]) -> None:
+    """Replaces a file by an empty object, with a warning, if it is damaged."""
+    data = Path(file).read_bytes()
+    try:
+        json.loads(data)
+    except ValueError:
+        warnings.warn(
+            f"{file}: the {len(data)} bytes in it are not JSON, since a write was cut off. It is "
+            "begun anew; the trials are in other files.",
+            stacklevel=3,
+        )
+        write_atomically(file, "{}")
 
 
 def read_trials(folder: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
@@ -229,9 +235,37 @@ def search_of(folder: str | os.PathLike[str]) -> Event | None:
     """
     try:
         with open(Path(folder) / LOG_NAME, "rb") as file:
-            return _parse(file.readline().rstrip(b"\n"))
+            return read_line(file.readline())
     except FileNotFoundError:
         return None
+
+
+def as_line(event: Event, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Returns a line of a log: JSON with a checksum.
+
+    Args:
+        event: What to write.
+        default: What makes of a value that JSON cannot hold one that it can.
+
+    Raises:
+        TypeError: If there is such a value and no `default`.
+
+    Example:
+
+    >>> read_line(as_line({"event": "start"}))
+    {'event': 'start'}
+    """
+    body = json.dumps(event, separators=(",", ":"), default=default).encode()[:-1]
+    return body + b',"crc":"%08x"}\n' % zlib.crc32(body)
+
+
+def read_line(line: bytes) -> Event | None:
+    """Returns what is in a line of a log, `None` if it is damaged."""
+    match = _LINE.match(line.removesuffix(b"\n"))
+    if match is None or zlib.crc32(match[1]) != int(match[2], 16):
+        return None
+    event: Event = json.loads(match[1] + b"}")
+    return event
 
 
 def as_json(number: float) -> float | str:
@@ -248,19 +282,6 @@ def _check_trial(state: Any) -> None:
         _ = state[key]
     _ = dict(state["hyperparameters"]["values"]), list(state["hyperparameters"]["space"])
     _ = dict(state["metrics"]["metrics"])
-
-
-def _line(event: Event) -> bytes:
-    body = json.dumps(event, separators=(",", ":")).encode()[:-1]
-    return body + b',"crc":"%08x"}\n' % zlib.crc32(body)
-
-
-def _parse(line: bytes) -> Event | None:
-    match = _LINE.match(line)
-    if match is None or zlib.crc32(match[1]) != int(match[2], 16):
-        return None
-    event: Event = json.loads(match[1] + b"}")
-    return event
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -185,6 +185,8 @@ def _resume(oracle: LoggedOracle, record: SearchRecord, events: list[Event]) -> 
     oracle._retry_queue = list(reversed(record.unfinished))
     if oracle.start_order:
         _write_last(oracle, events[-1].get("trial", oracle.start_order[-1]))
+    if events[-1]["event"] == "end":
+        _report_last(oracle, events[-1])
 
 
 def _write_last(oracle: LoggedOracle, trial_id: str) -> None:
@@ -193,6 +195,13 @@ def _write_last(oracle: LoggedOracle, trial_id: str) -> None:
     state = store.read_trial(file) if file.exists() else None
     if state is None or state["status"] != trial.status:
         oracle.save_trial_file(trial)
+
+
+def _report_last(oracle: LoggedOracle, event: Event) -> None:
+    """Brings the reports of a trial up to its end, which is logged before it is reported."""
+    trial_id = event["trial"]
+    if len(oracle.reports[trial_id].attempts) < oracle._run_times[trial_id]:
+        oracle.reports.end(trial_id, event["status"], event["message"])
 
 
 def _check_header(oracle: LoggedOracle, record: SearchRecord, header: Event) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+import warnings
 from typing import Any
 
 import keras
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
-from kt_extensions import storage
+from kt_extensions import storage, store
 from kt_extensions.folds import Folds
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
@@ -62,10 +62,15 @@ class RepeatedTrials(ReportedTrials):
             return
         if self._stopped:
             raise _Enough
-        text = _as_text(results)
-        if text is not None:
-            file = self._execution_file(trial, execution)
-            storage.replace(storage.write_aside(file, text.encode(), durable=False), file)
+        line = _as_line(results)
+        if line is not None:
+            self._write(self._execution_file(trial, execution), line)
+
+    def _write(self, file: str, line: bytes) -> None:
+        try:
+            storage.replace(storage.write_aside(file, line, durable=False), file)
+        except OSError as error:
+            warnings.warn(f"The results of an execution were not kept: {error}", stacklevel=2)
 
     def _execution_file(self, trial: Trial, execution: int) -> str:
         return os.path.join(self.get_trial_dir(trial.trial_id), f"execution_{execution}.json")
@@ -75,15 +80,15 @@ class _Enough(Exception):
     """A trial was pruned: its other executions are not run."""
 
 
-def _as_text(results: Any) -> str | None:
-    """Returns JSON for results, `None` where they are none that JSON can hold."""
+def _as_line(results: Any) -> bytes | None:
+    """Returns JSON with a checksum for results, `None` where they are none that JSON can hold."""
     kept: dict[str, Any]
     if isinstance(results, keras.callbacks.History):
         kept = {"epoch": results.epoch, "history": results.history}
     else:
         kept = {"value": results}
     try:
-        return json.dumps(kept, default=float)
+        return store.as_line(kept, default=float)
     except TypeError:
         return None
 
@@ -91,11 +96,13 @@ def _as_text(results: Any) -> str | None:
 def _read(file: str) -> Any:
     """Returns the results that were kept; `None` if the file is damaged."""
     try:
-        kept = json.loads(storage.read_bytes(file))
-        if "value" in kept:
-            return kept["value"]
-        history = keras.callbacks.History()
-        history.epoch, history.history = kept["epoch"], kept["history"]
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = store.read_line(storage.read_bytes(file))
+    except OSError:
         return None
+    if kept is None:
+        return None
+    if "value" in kept:
+        return kept["value"]
+    history = keras.callbacks.History()
+    history.epoch, history.history = kept["epoch"], kept["history"]
     return history

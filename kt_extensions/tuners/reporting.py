@@ -9,12 +9,15 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions import store
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
+from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT
 from kt_extensions.reports import (
+    Attempt,
     Message,
     Reports,
     TrialReport,
@@ -22,6 +25,7 @@ from kt_extensions.reports import (
     pruned_message,
 )
 from kt_extensions.results import Results
+from kt_extensions.tuners import stock
 
 
 class ReportedTrials(kt.Tuner):  # type: ignore[misc]
@@ -48,6 +52,22 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             )
         self._reports = Reports(self.project_dir)
         self._judge = None if pruner is None else Judge(pruner, oracle.objective)
+        if not is_worker():
+            stock.save_atomically(oracle)
+
+    def reload(self) -> None:
+        """Takes up the search that the project folder holds; see `keras_tuner.Tuner.reload`.
+
+        Raises:
+            ValueError: If a file of it is damaged.
+        """
+        if is_worker() or isinstance(self.oracle, LoggedOracle):
+            super().reload()
+            return
+        store.mend_json_file(self._get_tuner_fname())
+        with stock.telling_of_damage(self.project_dir):
+            super().reload()
+            stock.bring_up_to_date(self.oracle)
 
     def report_epoch(self, trial: Trial, epoch: int, message: Message) -> bool:
         """Reports the end of an epoch, and tells whether the trial is to end there.
@@ -130,7 +150,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         Returns:
             For each attempt that failed a dictionary: `trial_id`; `attempt`, its number from 1;
             `status`, "FAILED", or "INVALID" if the trial was run again; `values` of the
-            hyperparameters; `duration` in seconds; `message`, the error with its traceback.
+            hyperparameters; `duration` in seconds, `None` if a stop has kept it from being noted;
+            `message`, the error with its traceback.
 
         Example:
 
@@ -165,6 +186,10 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
 
     def _failed_attempts(self, trial: Trial) -> list[dict[str, Any]]:
         attempts = self._report_of(trial).attempts
+        if trial.status == TrialStatus.FAILED and TrialStatus.FAILED not in (
+            attempt.status for attempt in attempts
+        ):
+            attempts = [*attempts, Attempt(trial.status, trial.message, None)]  # it was not kept
         return [
             {
                 "trial_id": trial.trial_id,

@@ -1,0 +1,96 @@
+"""What KerasTuner's own oracles do not survive: a stop in the midst of a save, or between two."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from kt_extensions import store
+
+_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+
+
+def save_atomically(oracle: kt.Oracle) -> None:
+    """Has an oracle replace its files as a whole, where it would write over them.
+
+    Args:
+        oracle: An oracle of KerasTuner's. One that saves in a way of its own is left alone, and so
+            is one whose folder is not on a disk (`gs://`).
+    """
+    if "://" in str(oracle._directory):
+        return
+    if type(oracle).save is kt.Oracle.save:
+        oracle.save = functools.partial(_save, oracle)
+    if type(oracle)._save_trial is kt.Oracle._save_trial:
+        oracle._save_trial = functools.partial(_save_trial, oracle)
+
+
+def _save(oracle: kt.Oracle) -> None:
+    store.write_atomically(oracle._get_oracle_fname(), json.dumps(oracle.get_state()))
+
+
+def _save_trial(oracle: kt.Oracle, trial: Trial) -> None:
+    file = Path(oracle._get_trial_dir(trial.trial_id), "trial.json")
+    store.write_atomically(file, json.dumps(trial.get_state()))
+
+
+@contextlib.contextmanager
+def telling_of_damage(folder: str) -> Iterator[None]:
+    """Says what is wrong with a project that cannot be taken up.
+
+    Args:
+        folder: The project folder.
+
+    Raises:
+        ValueError: If something in it is damaged.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        files = [str(file) for file in _damaged(Path(folder))]
+        raise ValueError(
+            f"Expected a project that KerasTuner can read. Received: {folder!r}, with damaged "
+            f"files {files} ({error!r}). Put back a copy of these; or, to begin a new search, "
+            "change `project_name` or `directory`, or pass `overwrite=True`. With "
+            f"`warm_start=[{folder!r}]` a search of kt_extensions in another folder learns from "
+            "the trials that can be read."
+        ) from error
+
+
+def _damaged(folder: Path) -> Iterator[Path]:
+    for file in [folder / "oracle.json", *sorted(folder.glob("trial_*/trial.json"))]:
+        try:
+            json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            yield file
+
+
+def bring_up_to_date(oracle: kt.Oracle) -> None:
+    """Makes up for what a stop has kept from `oracle.json`, which is saved after a trial's file.
+
+    Args:
+        oracle: An oracle of KerasTuner's that was reloaded.
+
+    Raises:
+        KeyError: If a trial has no file.
+    """
+    for name in set(oracle.trials) - set(oracle.start_order):
+        if oracle.trials[name].status == TrialStatus.RUNNING:
+            del oracle.trials[name]  # it had not begun; it is proposed again
+    begun = {name: oracle.trials[name] for name in oracle.start_order}
+    oracle.trials = {**begun, **oracle.trials}  # in order: it decides between equal scores
+    waiting = [name for name in dict.fromkeys(oracle._retry_queue) if name not in oracle.end_order]
+    for name in waiting:
+        trial = oracle.trials[name]
+        if trial.status in _FINISHED:
+            oracle._run_times[name] += 1
+            oracle.end_order.append(name)
+        else:
+            trial.metrics = type(trial.metrics)()  # those of the run that was cut off
+    oracle._retry_queue = [name for name in waiting if name not in oracle.end_order]
