@@ -9,7 +9,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import store
+from kt_extensions import storage, store
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
@@ -64,7 +64,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         if is_worker() or isinstance(self.oracle, LoggedOracle):
             super().reload()
             return
-        store.mend_json_file(self._get_tuner_fname())
+        if not storage.is_remote(self._get_tuner_fname()):
+            store.mend_json_file(self._get_tuner_fname())
         with stock.telling_of_damage(self.project_dir):
             super().reload()
             stock.bring_up_to_date(self.oracle)
