@@ -235,6 +235,14 @@ class Message(NamedTuple):
         return cls(int(first[1]), int(first[2]), logs)
 
 
+def too_many_failures(limit: int, message: str | None) -> RuntimeError:
+    """Returns the error that ends a search of which so many trials in a row have failed."""
+    return RuntimeError(
+        f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
+        f"All trials so far are saved. The last one failed with:\n{message}"
+    )
+
+
 def pruned_message(reason: str | None) -> str:
     """Returns the message of a trial that was pruned."""
     return f"Pruned: {reason}." if reason else "Pruned."
@@ -242,5 +250,9 @@ def pruned_message(reason: str | None) -> str:
 
 def is_pruned(trial: Any) -> bool:
     """Whether a completed trial was pruned, which its message tells."""
-    message = trial.message or ""
-    return bool(trial.status == "COMPLETED" and message.startswith("Pruned"))
+    return told_as_pruned(trial.status, trial.message)
+
+
+def told_as_pruned(status: str, message: str | None) -> bool:
+    """Whether KerasTuner's record of a trial tells that it was pruned."""
+    return status == "COMPLETED" and (message or "").startswith("Pruned")

@@ -54,7 +54,7 @@ def finish(axes: Axes, title: str, grid: Literal["y", "both"]) -> None:
         axes.legend(
             loc="lower right",
             bbox_to_anchor=(1.01, 1),
-            ncols=3,
+            ncols=4,
             frameon=False,
             labelcolor=TEXT,
             handletextpad=0.4,

@@ -20,11 +20,14 @@ from kt_extensions.plots.drawing import (
     spans_magnitudes,
 )
 from kt_extensions.plots.source import oracle_of, read_states
+from kt_extensions.reports import told_as_pruned
 
 if TYPE_CHECKING:
     import keras_tuner
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_FACTS = ("trial_id", "status", "score", "message")
 
 
 def plot_history(
@@ -36,9 +39,9 @@ def plot_history(
 
     The score of several objectives is their sum: see `plot_pareto_front`.
 
-    Trials are counted from 0, like KerasTuner's ids. Failed ones are marked on the edge where bad
-    scores lie. The axis is logarithmic when all scores are positive and the largest is over 100
-    times the smallest.
+    Trials are counted from 0, like KerasTuner's ids. Pruned ones are rings; failed ones are marked
+    on the edge where bad scores lie. The axis is logarithmic when all scores are positive and the
+    largest is over 100 times the smallest.
 
     Args:
         source: A tuner, or the project folder (`directory/project_name`) of any KerasTuner search,
@@ -77,6 +80,7 @@ class _Trial:
     trial_id: str
     score: float | None
     failed: bool
+    pruned: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,21 +99,24 @@ def _history(source: Any) -> _History:
         return _read_project(os.fspath(source))
     objective = oracle_of(source).objective
     records = enumerate(source.oracle.trials.values())
-    trials = [_trial(i, t.trial_id, t.status, t.score) for i, t in records]
+    trials = [_trial(i, t.trial_id, t.status, t.score, t.message) for i, t in records]
     return _History(source.project_name, objective.name, objective.direction, trials)
 
 
-def _trial(number: int, trial_id: str, status: str, score: float | None) -> _Trial:
+def _trial(
+    number: int, trial_id: str, status: str, score: float | None, message: str | None
+) -> _Trial:
     completed = status == "COMPLETED" and score is not None and math.isfinite(score)
     failed = status in ("FAILED", "INVALID") or (status == "COMPLETED" and not completed)
-    return _Trial(number, trial_id, score if completed else None, failed)
+    pruned = told_as_pruned(status, message)
+    return _Trial(number, trial_id, score if completed else None, failed, pruned)
 
 
 def _read_project(folder: str) -> _History:
     states = read_states(folder)
     objective, direction = _objective(states)
     records = enumerate(states)
-    trials = [_trial(i, s["trial_id"], s["status"], s["score"]) for i, s in records]
+    trials = [_trial(i, *(s[key] for key in _FACTS)) for i, s in records]
     return _History(os.path.basename(os.path.abspath(folder)), objective, direction, trials)
 
 
@@ -159,17 +166,30 @@ def _mean(values: list[float]) -> float:
 
 
 def _draw_scores(axes: Axes, history: _History, scored: list[tuple[int, float]]) -> None:
-    numbers, scores = zip(*scored, strict=True)
-    if spans_magnitudes(scores):
+    if spans_magnitudes([score for _, score in scored]):
         axes.set_yscale("log")
     dot = dots(len(history.trials))
-    axes.scatter(numbers, scores, color=TRIAL, label="trial", **dot)
+    _draw_trials(axes, history, dot)
     steps = _incumbents(history, scored)
     axes.scatter(*zip(*steps, strict=True), color=BEST, **dot)
     line = [*steps, (len(history.trials) - 1, steps[-1][1])]
     axes.step(*zip(*line, strict=True), where="post", color=BEST, lw=1.8, label="best so far")
     axes.margins(y=0.14)
     _annotate_best(axes, history, *steps[-1])
+
+
+def _draw_trials(axes: Axes, history: _History, dot: dict[str, Any]) -> None:
+    """Draws those that ran to their end as dots, and pruned ones as rings."""
+    for pruned, label in ((False, "trial"), (True, "pruned")):
+        kind = [t for t in history.trials if t.score is not None and t.pruned == pruned]
+        if kind:
+            color = (
+                {"facecolors": "white", "edgecolors": TRIAL, "linewidths": 1.2}
+                if pruned
+                else {"color": TRIAL}
+            )
+            numbers, scores = [t.number for t in kind], [t.score for t in kind]
+            axes.scatter(numbers, scores, label=label, **{**dot, **color})
 
 
 def _incumbents(history: _History, scored: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -46,7 +46,7 @@ def _read_trial(path: str) -> dict[str, Any] | None:
     try:
         with open(path, encoding="utf-8") as file:
             state: dict[str, Any] = json.load(file)
-        return {key: state[key] for key in _KEYS}
+        return {**{key: state[key] for key in _KEYS}, "message": state.get("message")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         warnings.warn(f"Skipped the damaged trial file {path}: {error!r}.", stacklevel=2)
         return None

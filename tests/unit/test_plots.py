@@ -23,7 +23,10 @@ FAILED = None
 def tuner(scores: list[float | None], direction: str = "max") -> Any:
     trials = {
         f"{i:02d}": SimpleNamespace(
-            trial_id=f"{i:02d}", status="FAILED" if score is FAILED else "COMPLETED", score=score
+            trial_id=f"{i:02d}",
+            status="FAILED" if score is FAILED else "COMPLETED",
+            score=score,
+            message=None,
         )
         for i, score in enumerate(scores)
     }
@@ -91,6 +94,14 @@ def test_failed_trials_lie_on_the_edge_of_bad_scores(direction: str, edge: float
     assert points(axes, "failed") == [(1, edge), (2, edge), (3, edge)]
     (scatter,) = (c for c in axes.collections if c.get_label() == "failed")
     assert scatter.get_offset_transform() == axes.get_xaxis_transform()
+
+
+def test_pruned_trials_are_told_apart() -> None:
+    source = tuner([0.5, 0.25, 0.75])
+    source.oracle.trials["01"].message = "Pruned: worse than all."
+    axes = plot_history(source).axes[0]
+    assert points(axes, "trial") == [(0, 0.5), (2, 0.75)]
+    assert points(axes, "pruned") == [(1, 0.25)]
 
 
 def test_no_completed_trial() -> None:
