@@ -7,6 +7,7 @@ unfinished last line, which is cut off when the log is read again. What was fini
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -165,6 +166,19 @@ def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = Fa
             file.flush()
             os.fsync(file.fileno())
     os.replace(aside, path)
+
+
+@contextlib.contextmanager
+def tolerantly(what: str) -> Iterator[None]:
+    """Has a file that cannot be written, but can be done without, cost a warning.
+
+    Args:
+        what: What it holds.
+    """
+    try:
+        yield
+    except OSError as error:
+        warnings.warn(f"{what} was not kept: {error}", stacklevel=3)
 
 
 def mend_json_files(folder: str | os.PathLike[str]) -> None:

@@ -208,8 +208,11 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         store.write_atomically(self.trial_file(trial.trial_id), json.dumps(trial.get_state()))
 
     def _save_trial(self, trial: Trial) -> None:
-        if trial.status != TrialStatus.RUNNING:
-            self._record_end(trial)
+        if trial.status == TrialStatus.RUNNING:
+            with store.tolerantly("The state of a running trial"):
+                self.save_trial_file(trial)
+            return
+        self._record_end(trial)
         self.save_trial_file(trial)
 
     def _record_end(self, trial: Trial) -> None:

@@ -246,7 +246,10 @@ class SamplerOracle(ReportedOracle):
     def score_trial(self, trial: Trial) -> None:
         """Scores a completed trial. An infinite score counts as none, as NaN does."""
         super().score_trial(trial)
-        trial.score = float(trial.score) if math.isfinite(trial.score) else math.nan
+        trial.score = float(trial.score)
+        if not math.isfinite(trial.score):
+            trial.message = f"The objective {self.objective.name!r} was {trial.score}."
+            trial.score = math.nan
 
     def _next(self, trial_id: str, exhausted: bool = False) -> dict[str, Any]:
         """Returns the status and the values of a new trial, once its start is recorded.
@@ -348,10 +351,7 @@ class SamplerOracle(ReportedOracle):
         if limit is None or self._failures_in_a_row < limit:
             return None
         self._failures_in_a_row = 0
-        return RuntimeError(
-            f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
-            f"All trials so far are saved. The last one failed with:\n{trial.message}"
-        )
+        return too_many_failures(limit, trial.message)
 
     def _end_search(self, error: Exception) -> None:
         """Raises the error; a chief ends the search, since an error would keep it running."""
@@ -363,6 +363,14 @@ class SamplerOracle(ReportedOracle):
     def __getstate__(self) -> dict[str, Any]:
         """A copy of the oracle has no tuner that could stop it."""
         return {**super().__getstate__(), "stopping": None}
+
+
+def too_many_failures(limit: int, message: str | None) -> RuntimeError:
+    """Returns the error that ends a search of which so many trials in a row have failed."""
+    return RuntimeError(
+        f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
+        f"All trials so far are saved. The last one failed with:\n{message}"
+    )
 
 
 def _check_limit(name: str, value: Any, least: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import keras
@@ -64,13 +63,9 @@ class RepeatedTrials(ReportedTrials):
             raise _Enough
         line = _as_line(results)
         if line is not None:
-            self._write(self._execution_file(trial, execution), line)
-
-    def _write(self, file: str, line: bytes) -> None:
-        try:
-            storage.replace(storage.write_aside(file, line, durable=False), file)
-        except OSError as error:
-            warnings.warn(f"The results of an execution were not kept: {error}", stacklevel=2)
+            file = self._execution_file(trial, execution)
+            with store.tolerantly("The result of an execution"):
+                storage.replace(storage.write_aside(file, line, durable=False), file)
 
     def _execution_file(self, trial: Trial, execution: int) -> str:
         return os.path.join(self.get_trial_dir(trial.trial_id), f"execution_{execution}.json")

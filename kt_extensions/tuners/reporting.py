@@ -14,6 +14,7 @@ from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_worker
+from kt_extensions.oracles.sampler_oracle import too_many_failures
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT
 from kt_extensions.reports import (
@@ -35,6 +36,7 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
     _judge: Judge | None = None
     _stopped = False
     """Whether the last report was answered by the end of the trial."""
+    _failures_in_a_row = 0
 
     def _report_to(self, oracle: kt.Oracle, pruner: Pruner | None) -> None:
         """Says where the trials report to; `oracle` is not a worker's client of it.
@@ -95,6 +97,15 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             self._reports.prune(name, reason)
         return reason is not None
 
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Runs the search. After an error another thread can go on with it."""
+        try:
+            super().search(*fit_args, **fit_kwargs)
+        except BaseException:
+            if self._reports is not None and not is_worker():
+                stock.let_go(self.oracle)
+            raise
+
     def on_trial_begin(self, trial: Trial) -> None:
         """Notes when a trial begins."""
         super().on_trial_begin(trial)
@@ -110,10 +121,26 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         if trial.status == TrialStatus.COMPLETED and reason is not None:
             trial.message = pruned_message(reason)
         try:
-            super().on_trial_end(trial)
+            with stock.any_number_of_failures(self.oracle) as limit:
+                super().on_trial_end(trial)
         finally:
             ended = self.oracle.get_trial(trial.trial_id)
             self._reports.end(trial.trial_id, ended.status, trial.message)
+        if limit is not None:
+            self._check_failures(ended, limit)
+
+    def _check_failures(self, ended: Trial, limit: int) -> None:
+        """Ends the search after so many failed trials in a row. An oracle of ours does so itself.
+
+        Raises:
+            RuntimeError: If there were so many.
+        """
+        if ended.status != TrialStatus.INVALID:
+            failed = ended.status == TrialStatus.FAILED
+            self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
+        if self._failures_in_a_row >= limit:
+            self._failures_in_a_row = 0
+            raise too_many_failures(limit, ended.message)
 
     def results(self) -> Results:
         """Returns all trials of the search, in the order in which they began.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from kt_extensions import store
 
@@ -37,7 +39,44 @@ def _save(oracle: kt.Oracle) -> None:
 
 def _save_trial(oracle: kt.Oracle, trial: Trial) -> None:
     file = Path(oracle._get_trial_dir(trial.trial_id), "trial.json")
-    store.write_atomically(file, json.dumps(trial.get_state()))
+    text = json.dumps(trial.get_state())
+    if trial.status == TrialStatus.RUNNING and trial.metrics.metrics and file.exists():
+        with store.tolerantly("The state of a running trial"):
+            store.write_atomically(file, text)
+        return
+    store.write_atomically(file, text)
+
+
+@contextlib.contextmanager
+def any_number_of_failures(oracle: kt.Oracle) -> Iterator[int | None]:
+    """Keeps an oracle from raising where it holds its lock, for ever then, and has saved nothing.
+
+    Args:
+        oracle: An oracle of KerasTuner's; a worker's client of one is left alone.
+
+    Yields:
+        How many failed trials in a row it would not stand; `None` for any number.
+    """
+    limit = getattr(oracle, "max_consecutive_failed_trials", None)
+    if limit is None:
+        yield None
+        return
+    oracle.max_consecutive_failed_trials = None
+    try:
+        yield limit
+    finally:
+        oracle.max_consecutive_failed_trials = limit
+
+
+def let_go(oracle: kt.Oracle) -> None:
+    """Gives back the lock that an oracle holds for ever after an error under it.
+
+    Args:
+        oracle: An oracle of KerasTuner's that this thread has searched with.
+    """
+    if THREADS[oracle] == threading.current_thread().name and LOCKS[oracle].locked():
+        THREADS[oracle] = None
+        LOCKS[oracle].release()
 
 
 @contextlib.contextmanager
