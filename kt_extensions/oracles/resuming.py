@@ -332,10 +332,25 @@ def _recover(oracle: LoggedOracle, record: SearchRecord) -> None:
         trial_id = file.parent.name.removeprefix("trial_")
         if trial_id in oracle.trials and trial_id not in record.unfinished:
             continue
-        state = store.read_trial(file)
-        if state is not None:
-            _recover_trial(oracle, record, Trial.from_state(state))
+        trial = _trial_in(file, trial_id)
+        if trial is not None:
+            _recover_trial(oracle, record, trial)
     _check_complete(oracle, record)
+
+
+def _trial_in(file: Path, trial_id: str) -> Trial | None:
+    """Returns the trial in a file, `None`, with a warning, if the file is damaged."""
+    state = store.read_trial(file)
+    if state is None:
+        return None
+    try:
+        trial = Trial.from_state(state)
+        if trial.trial_id != trial_id:
+            raise ValueError(f"it tells of a trial {trial.trial_id!r}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        warnings.warn(f"{file}: left out, not a readable trial ({error!r}).", stacklevel=2)
+        return None
+    return trial
 
 
 def _recover_trial(oracle: LoggedOracle, record: SearchRecord, trial: Trial) -> None:

@@ -101,7 +101,7 @@ def ended(outcomes: dict[str, Any]) -> dict[str, Any]:
 def damages(data: bytes, name: str) -> Iterator[bytes]:
     """Cut off at random lengths, or with a bit flipped in some place."""
     draw = random.Random(name)
-    many = 12 if name.endswith(store.LOG_NAME) else 1
+    many = 8 if name.endswith(store.LOG_NAME) else 1
     for _ in range(many):
         yield data[: draw.randrange(len(data))]
     for _ in range(2 * many):
@@ -132,6 +132,21 @@ def damaged_copies(whole: Path, folder: Path) -> Iterator[tuple[str, Path]]:
             yield name, folder
 
 
+def contents(folder: Path, but: str) -> dict[Path, bytes]:
+    files = {f.relative_to(folder): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+    del files[Path(but)]
+    return files
+
+
+def stopped(variant: str, folder: Path) -> kte.Tuner:
+    """A search that was stopped in the midst of a trial."""
+    made = MAKERS[variant](folder)
+    made.stopped_in = STOPPED_IN
+    with pytest.raises(KeyboardInterrupt):
+        made.search(verbose=0)
+    return made
+
+
 @pytest.fixture(params=MAKERS)
 def reopenings(
     request: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -139,14 +154,14 @@ def reopenings(
     """What had ended in a search, how it ends undamaged, and how with each damaged file."""
     variant = request.param
     whole = tmp_path / "stopped" / "project"
-    made = MAKERS[variant](whole)
-    made.stopped_in = STOPPED_IN
-    with pytest.raises(KeyboardInterrupt):
-        made.search(verbose=0)
-    before = ended(outcome(made))
+    before = ended(outcome(stopped(variant, whole)))
     assert len(before) == STOPPED_IN
     folder = tmp_path / "damaged" / "project"
-    found = [(name, reopened(variant, copy)) for name, copy in damaged_copies(whole, folder)]
+    found = []
+    for name, copy in damaged_copies(whole, folder):
+        found.append((name, reopened(variant, copy)))
+        if isinstance(found[-1][1], ValueError):
+            assert contents(copy, name) == contents(whole, name)
     expected = reopened(variant, whole)
     assert [r["status"] for r in expected.values()].count("COMPLETED") == N_TRIALS - 1
     return variant, before, expected, found
@@ -172,3 +187,14 @@ def test_damaged_files(reopenings: Any) -> None:
         assert refused == {store.LOG_NAME}  # of which lines about the whole search were hit
     else:
         assert {Path(name).name for name in refused} == {"oracle.json", "trial.json"}
+
+
+def test_a_file_that_tells_of_another_trial(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    stopped("ours", folder)
+    file = folder / f"trial_{STOPPED_IN}" / "trial.json"
+    file.write_text(file.read_text().replace(f'"trial_id": "{STOPPED_IN}"', '"trial_id": "7"'))
+    with pytest.warns(UserWarning, match="it tells of a trial '7'"):
+        made = make_ours(folder)
+    made.search(verbose=0)
+    assert list(made.oracle.trials) == [str(number) for number in range(N_TRIALS)]
