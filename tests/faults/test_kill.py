@@ -31,7 +31,7 @@ import kt_extensions as kte
 from kt_extensions import oracles, pruners, samplers, store
 from kt_extensions.reports import Message
 
-N_KILLS = 14
+N_KILLS = 11
 """Of each variant."""
 MANY = {"max_trials": 14, "seed": 3, "max_consecutive_failed_trials": None}
 HALVING = {"max_epochs": 4, "factor": 2, "seed": 3, "max_consecutive_failed_trials": None}
