@@ -38,6 +38,8 @@ class Judge:
         self._pruner, self._objective = pruner, objective
         self._sign = 1.0 if objective.direction == "min" else -1.0
         self._row_of: dict[str, int] = {}
+        self._parents: set[str] = set()
+        self._ended: dict[str, bool] = {}  # those that will not change: whether they completed
         self._curves: Array = np.full((64, 32), np.nan)
 
     def verdict(
@@ -60,30 +62,35 @@ class Judge:
         if by_hand(trials[trial_id].hyperparameters.values):
             return None  # a person asked for so many epochs
         line = list(_line(trial_id, trials))
-        self._update(trial_id, reports, trials)
-        others = self._others(line, reports, trials)
-        rows = [self._row_of[other] for other in others]
-        completed = [_completed(trials[other], reports) for other in others]
+        for other in [name for name in trials if name not in self._row_of or name == trial_id]:
+            self._update(other, reports, trials)
+        others = [name for name in trials if name not in self._parents and name not in line]
+        completed = [self._completed(trials[other], reports) for other in others]
         curve = self._curve(line, execution, reports)
         progress = Progress(
-            curve, self._curves[rows], np.array(completed, bool), max(planned, len(curve)),
-            self._sign,
-        )  # fmt: skip
+            curve=curve,
+            others=self._curves[[self._row_of[other] for other in others]],
+            completed=np.array(completed, bool),
+            planned=max(planned, len(curve)),
+            sign=self._sign,
+        )
         return self._pruner.verdict(progress)
 
-    def _others(self, line: list[str], reports: Reports, trials: Mapping[str, Trial]) -> list[str]:
-        """Returns one trial of each other line of promotions, the last."""
-        values = (trial.hyperparameters.values for trial in trials.values())
-        parents = {v.get(PARENT) for v in values}
-        for other in trials:
-            if other not in self._row_of:
-                self._update(other, reports, trials)
-        return [other for other in trials if other not in parents and other not in line]
+    def _completed(self, trial: Trial, reports: Reports) -> bool:
+        """Whether a trial ran to its end and was not pruned."""
+        name = trial.trial_id
+        if name not in self._ended:
+            completed = trial.status == TrialStatus.COMPLETED and reports[name].pruned is None
+            if trial.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+                return False
+            self._ended[name] = bool(completed)
+        return self._ended[name]
 
     def _update(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
         """Brings the trial's row up to its reports."""
         row = self._row_of.setdefault(trial_id, len(self._row_of))
         line = list(_line(trial_id, trials))
+        self._parents.update(line[1:])
         points = {e: y for name in reversed(line) for e, y in self._mean(reports[name]).items()}
         self._make_room(row, max(points, default=0))
         self._curves[row] = np.nan
@@ -128,8 +135,3 @@ def _line(trial_id: str, trials: Mapping[str, Trial]) -> Iterator[str]:
     while trial_id in trials:
         yield trial_id
         trial_id = trials[trial_id].hyperparameters.values.get(PARENT) or ""
-
-
-def _completed(trial: Trial, reports: Reports) -> bool:
-    ended = trial.status == TrialStatus.COMPLETED
-    return bool(ended) and reports[trial.trial_id].pruned is None

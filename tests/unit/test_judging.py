@@ -22,7 +22,8 @@ class Listener:
 
 def trial(name, status="COMPLETED", parent=None):
     hp = kt.HyperParameters()
-    hp.values = {"x": 1} if parent is None else {"x": 1, "tuner/trial_id": parent}
+    promoted = {} if parent is None else {"tuner/trial_id": parent, "tuner/round": 1}
+    hp.values = {"x": 1, **promoted}
     return Trial(hp, trial_id=name, status=status)
 
 
@@ -81,6 +82,17 @@ def test_a_promoted_trial_has_the_curve_of_its_whole_line(reports):
     progress = told(trials, reports, "3")
     assert progress.curve.tolist() == [6, 7, 9]
     assert rows(progress) == [[5, 4, 3]]
+
+
+def test_a_trial_that_a_person_has_go_on_is_not_judged(reports):
+    report(reports, "0", [5, 4])
+    report(reports, "1", [6], begin=2)
+    asked = trial("1", "RUNNING", "0")
+    del asked.hyperparameters.values["tuner/round"]
+    trials = {"0": trial("0"), "1": asked}
+    listener = Listener()
+    assert Judge(listener, LOSS).verdict("1", 0, 9, reports, trials) is None
+    assert not hasattr(listener, "progress")
 
 
 def test_executions_are_averaged_but_for_the_running_one(reports):
