@@ -235,14 +235,6 @@ class Message(NamedTuple):
         return cls(int(first[1]), int(first[2]), logs)
 
 
-def too_many_failures(limit: int, message: str | None) -> RuntimeError:
-    """Returns the error that ends a search of which so many trials in a row have failed."""
-    return RuntimeError(
-        f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
-        f"All trials so far are saved. The last one failed with:\n{message}"
-    )
-
-
 def pruned_message(reason: str | None) -> str:
     """Returns the message of a trial that was pruned."""
     return f"Pruned: {reason}." if reason else "Pruned."

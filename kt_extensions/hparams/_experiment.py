@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from kt_extensions import objectives
@@ -221,7 +222,7 @@ def _read(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return api_pb2.Experiment.FromString(file.read())
-    except FileNotFoundError:
+    except (FileNotFoundError, DecodeError):  # none, or a damaged one: it is written anew
         return api_pb2.Experiment()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 from typing import Any
 
 import keras
@@ -147,7 +146,7 @@ class HParamsLogger:
             attempt.close()
         if trial.status not in _FINISHED:
             return
-        seconds = None if attempt is None else time.time() - attempt.began
+        seconds = None if attempt is None else attempt.seconds
         attempt = attempt or self._new_attempt(trial)
         attempt.trial = trial
         executions = attempt.begun()

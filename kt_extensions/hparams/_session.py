@@ -56,6 +56,7 @@ class Attempt:
         self.objective = objective
         self.columns = columns
         self.began = time.time()
+        self._clock = time.monotonic()  # which nobody sets back
         self.executions: dict[int, Execution] = {}
         self._folder = folder
         earlier = layout.runs_of(folder)
@@ -78,6 +79,11 @@ class Attempt:
         write_start(run, self.group, self.began, self.trial.hyperparameters)
         while self._earlier:
             layout.remove(self._earlier.pop())
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt has taken so far."""
+        return time.monotonic() - self._clock
 
     def close(self) -> None:
         for execution in self.executions.values():

@@ -59,6 +59,8 @@ class ReportedOracle(LoggedOracle):
             self._pruned.add(trial.trial_id)
             trial.status = TrialStatus.COMPLETED
             trial.message = pruned_message(reason)
+        elif trial.status == TrialStatus.COMPLETED:
+            trial.message = None  # that of an attempt that had failed
 
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         super()._set_project_dir(directory, project_name)

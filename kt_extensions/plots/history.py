@@ -183,13 +183,10 @@ def _draw_trials(axes: Axes, history: _History, dot: dict[str, Any]) -> None:
     for pruned, label in ((False, "trial"), (True, "pruned")):
         kind = [t for t in history.trials if t.score is not None and t.pruned == pruned]
         if kind:
-            color = (
-                {"facecolors": "white", "edgecolors": TRIAL, "linewidths": 1.2}
-                if pruned
-                else {"color": TRIAL}
-            )
+            ring = {"facecolors": "white", "edgecolors": TRIAL, "linewidths": 1.2}
+            look: dict[str, Any] = {**dot, **(ring if pruned else {"color": TRIAL})}
             numbers, scores = [t.number for t in kind], [t.score for t in kind]
-            axes.scatter(numbers, scores, label=label, **{**dot, **color})
+            axes.scatter(numbers, scores, label=label, **look)
 
 
 def _incumbents(history: _History, scored: list[tuple[int, float]]) -> list[tuple[int, float]]:

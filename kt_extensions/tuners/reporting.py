@@ -118,8 +118,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             super().on_trial_end(trial)
             return
         reason = self._reports.read(trial.trial_id).pruned
-        if trial.status == TrialStatus.COMPLETED and reason is not None:
-            trial.message = pruned_message(reason)
+        if trial.status == TrialStatus.COMPLETED:
+            trial.message = None if reason is None else pruned_message(reason)
         try:
             with stock.any_number_of_failures(self.oracle) as limit:
                 super().on_trial_end(trial)
