@@ -185,8 +185,8 @@ def _draw_trials(axes: Axes, history: _History, dot: dict[str, Any]) -> None:
         if kind:
             ring = {"facecolors": "white", "edgecolors": TRIAL, "linewidths": 1.2}
             look: dict[str, Any] = {**dot, **(ring if pruned else {"color": TRIAL})}
-            numbers, scores = [t.number for t in kind], [t.score for t in kind]
-            axes.scatter(numbers, scores, label=label, **look)
+            scores = [t.score for t in kind if t.score is not None]
+            axes.scatter([t.number for t in kind], scores, label=label, **look)
 
 
 def _incumbents(history: _History, scored: list[tuple[int, float]]) -> list[tuple[int, float]]:
