@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
@@ -77,7 +78,7 @@ class Folds:
                 "one of them out."
             )
         leaves = keras.tree.flatten([given.get("x"), given.get("y")])
-        lengths = {np.shape(leaf)[0] if np.shape(leaf) else 0 for leaf in leaves}
+        lengths = {len(leaf) if len(getattr(leaf, "shape", ())) else 0 for leaf in leaves}
         if len(lengths) != 1 or lengths.pop() < len(self):
             raise ValueError(
                 "Expected arrays `x` and `y` of one length to cut into "
@@ -108,6 +109,9 @@ class Folds:
         n = np.shape(keras.tree.flatten(x)[0])[0]
         labels = _labels(y)
         splitter = self._splitter
+        if getattr(splitter, "shuffle", False) and splitter.random_state is None:
+            splitter = copy.copy(splitter)
+            splitter.random_state = round_  # else it would shuffle otherwise each time
         if isinstance(splitter, int):
             stratified = labels is not None and np.unique(labels, return_counts=True)[1].min()
             kind = StratifiedKFold if stratified and stratified >= splitter else KFold

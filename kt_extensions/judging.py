@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,17 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.pruners import Progress, Pruner
 from kt_extensions.record import PARENT, by_hand
-from kt_extensions.reports import Logs, Reports, TrialReport
+from kt_extensions.reports import Logs, Reports
 from kt_extensions.space.domains import Array
 
 
 class Judge:
     """Asks a pruner after each epoch of a trial.
 
-    It keeps the curves of the objective as the rows of one array, those of several executions
-    averaged. The curve of a trial that goes on from another one begins with that one's.
+    It keeps the curves of the objective as the rows of one array. Of several executions the mean of
+    those that the running trial has begun is compared, with the mean of the same ones of the
+    others: folds of the data differ. The curve of a trial that goes on from another one begins with
+    that one's.
 
     Args:
         pruner: Whom to ask.
@@ -37,7 +39,8 @@ class Judge:
             )
         self._pruner, self._objective = pruner, objective
         self._sign = 1.0 if objective.direction == "min" else -1.0
-        self._row_of: dict[str, int] = {}
+        self._row_of: dict[tuple[str, int], int] = {}  # by trial and execution; 0 is for none
+        self._seen: set[str] = set()
         self._parents: set[str] = set()
         self._ended: dict[str, bool] = {}  # those that will not change: whether they completed
         self._curves: Array = np.full((64, 32), np.nan)
@@ -62,14 +65,15 @@ class Judge:
         if by_hand(trials[trial_id].hyperparameters.values):
             return None  # a person asked for so many epochs
         line = list(_line(trial_id, trials))
-        for other in [name for name in trials if name not in self._row_of or name == trial_id]:
+        for other in [name for name in trials if name not in self._seen or name == trial_id]:
             self._update(other, reports, trials)
         others = [name for name in trials if name not in self._parents and name not in line]
         completed = [self._completed(trials[other], reports) for other in others]
-        curve = self._curve(line, execution, reports)
+        epoch = max(reports[trial_id].executions[execution])
+        curve = self._means([trial_id], execution)[0, : epoch + 1]
         progress = Progress(
             curve=curve,
-            others=self._curves[[self._row_of[other] for other in others]],
+            others=self._means(others, execution),
             completed=np.array(completed, bool),
             planned=max(planned, len(curve)),
             sign=self._sign,
@@ -87,32 +91,23 @@ class Judge:
         return self._ended[name]
 
     def _update(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
-        """Brings the trial's row up to its reports."""
-        row = self._row_of.setdefault(trial_id, len(self._row_of))
+        """Brings the trial's rows up to its reports."""
         line = list(_line(trial_id, trials))
+        self._seen.add(trial_id)
         self._parents.update(line[1:])
-        points = {e: y for name in reversed(line) for e, y in self._mean(reports[name]).items()}
-        self._make_room(row, max(points, default=0))
-        self._curves[row] = np.nan
-        self._curves[row, list(points)] = list(points.values())
+        executions = [reports[name].executions for name in reversed(line)]
+        for number in sorted({number for known in executions for number in known}):
+            points = {e: logs for known in executions for e, logs in known.get(number, {}).items()}
+            row = self._row_of.setdefault((trial_id, number), len(self._row_of) + 1)
+            self._make_room(row, max(points))
+            self._curves[row] = np.nan
+            self._curves[row, list(points)] = [self._value(logs) for logs in points.values()]
 
-    def _mean(self, report: TrialReport) -> dict[int, float]:
-        """Returns the mean of the executions by epoch."""
-        epochs: dict[int, list[float]] = {}
-        for logs_by_epoch in report.executions.values():
-            for epoch, logs in logs_by_epoch.items():
-                epochs.setdefault(epoch, []).append(self._value(logs))
-        return {epoch: float(np.mean(values)) for epoch, values in epochs.items()}
-
-    def _curve(self, line: list[str], execution: int, reports: Reports) -> Array:
-        """Returns the curve of one execution."""
-        points: dict[int, float] = {}
-        for name in reversed(line):
-            epochs = reports[name].executions.get(execution, {})
-            points |= {epoch: self._value(logs) for epoch, logs in epochs.items()}
-        curve: Array = np.full(max(points) + 1, np.nan)
-        curve[list(points)] = list(points.values())
-        return curve
+    def _means(self, names: Sequence[str], execution: int) -> Array:
+        """Returns the mean curve of the executions up to one, NaN where one of them is missing."""
+        rows = [[self._row_of.get((n, e), 0) for n in names] for e in range(execution + 1)]
+        means: Array = np.mean([self._curves[row] for row in rows], axis=0)
+        return means
 
     def _value(self, logs: Logs) -> float:
         """Returns the objective to be minimised, NaN if it is not among the logs or not finite."""

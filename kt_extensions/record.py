@@ -57,8 +57,8 @@ class SearchRecord:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.log = EventLog(folder)
         self.space_config: list[dict[str, Any]] = []
-        self.ranking: list[tuple[float, int, str]] = []
-        """Completed trials, the best first: score to be minimized, place in the log, name."""
+        self.ranking: list[tuple[bool, float, int, str]] = []
+        """Completed trials, the best first: whether pruned, score to be minimized, place, name."""
         self.outcomes: dict[str, list[float]] = {}
         """Of several objectives: those of the completed trials, to be minimized, by name."""
         self.unfinished: dict[str, dict[str, Any]] = {}
@@ -74,15 +74,15 @@ class SearchRecord:
     def best(self, number: int) -> list[str]:
         """Returns completed trials, the best first; of several objectives, the best compromises."""
         if not self.signs:
-            return [name for _, _, name in self.ranking[:number]]
-        names = [name for _, _, name in self.ranking if name in self.outcomes]
+            return [name for *_, name in self.ranking[:number]]
+        names = [name for *_, name in self.ranking if name in self.outcomes]
         return [names[i] for i in pareto.compromises(self._objectives(names))[:number]]
 
     def front(self) -> list[str]:
         """Returns the completed trials that no other one dominates."""
         if not self.signs:
-            best = itertools.takewhile(lambda item: item[0] == self.ranking[0][0], self.ranking)
-            return [name for _, _, name in best]
+            best = itertools.takewhile(lambda item: item[:2] == self.ranking[0][:2], self.ranking)
+            return [name for *_, name in best]
         names = list(self.outcomes)
         return [names[i] for i in np.flatnonzero(pareto.fronts(self._objectives(names)) == 0)]
 
@@ -151,9 +151,10 @@ class SearchRecord:
         completed = event["status"] == "COMPLETED"
         y = self.sign * event["score"] if completed else math.inf
         if completed:
-            bisect.insort(self.ranking, (y, len(self.ranking), event["trial"]))
+            place = (event["pruned"], y, len(self.ranking), event["trial"])
+            bisect.insort(self.ranking, place)
         outcome = self._several(event) if self.signs else y
-        del self.unfinished[event["trial"]]
+        self.unfinished.pop(event["trial"], None)
         if by_hand(event["values"]):
             return
         x = self._encode(event["values"])

@@ -5,6 +5,7 @@ Of each trial it is in the file `reports.jsonl` of its folder, whatever the orac
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
@@ -64,10 +65,13 @@ class TrialReport:
 
     def _add(self, execution: int, epoch: int, logs: Mapping[str, float | str]) -> None:
         """Adds an epoch; one that is trained again has what came after it trained again, too."""
-        kept = {e: known for e, known in self.executions.get(execution, {}).items() if e < epoch}
-        earlier = {e: epochs for e, epochs in self.executions.items() if e < execution}
-        values = {name: float(value) for name, value in logs.items()}
-        self.executions = {**earlier, execution: {**kept, epoch: values}}
+        epochs = self.executions.setdefault(execution, {})
+        for later in [e for e in self.executions if e > execution]:
+            del self.executions[later]
+        if epochs and epoch <= next(reversed(epochs)):
+            for again in [e for e in epochs if e >= epoch]:
+                del epochs[again]
+        epochs[epoch] = {name: float(value) for name, value in logs.items()}
         self.pruned = None
 
     @property
@@ -148,9 +152,9 @@ class Reports:
             trial_id: The trial.
             execution: Number of its execution, from 0.
             epoch: Number of the epoch, from 0.
-            logs: Keras' metrics.
+            logs: Keras' metrics. Those with several values are left out.
         """
-        values = {name: as_json(float(value)) for name, value in logs.items()}
+        values = {name: as_json(value) for name, value in _numbers(logs).items()}
         place = {"execution": execution, "epoch": epoch}
         self._write(trial_id, {"event": "epoch", **place, "logs": values})
 
@@ -223,7 +227,7 @@ class Message(NamedTuple):
     def metrics(self) -> dict[str, float]:
         """Returns the metrics to send."""
         place = f"epoch:{self.execution}:{self.planned}:"
-        return {place + name: float(value) for name, value in self.logs.items()}
+        return {place + name: value for name, value in _numbers(self.logs).items()}
 
     @classmethod
     def of(cls, metrics: Mapping[str, float]) -> Message | None:
@@ -233,6 +237,15 @@ class Message(NamedTuple):
             return None
         logs = {name.split(":", 3)[3]: value for name, value in metrics.items()}
         return cls(int(first[1]), int(first[2]), logs)
+
+
+def _numbers(logs: Mapping[str, Any]) -> Logs:
+    """Returns the metrics that are one number; others, such as a score for each class, are not."""
+    numbers: Logs = {}
+    for name, value in logs.items():
+        with contextlib.suppress(TypeError, ValueError):
+            numbers[name] = float(value)
+    return numbers
 
 
 def pruned_message(reason: str | None) -> str:

@@ -132,21 +132,21 @@ class Process:
         began: Callable[[], None],
     ) -> bool:
         """Does what a message says; tells whether there may be more."""
-        try:
+        with contextlib.suppress(EOFError, OSError):  # the other end is closed
             kind, *content = self._channel.receive()
             if kind == "ready":
                 self._show()
                 self._channel.send(*job)
-            elif kind == "began":
-                self._began = time.monotonic()
-                began()
             elif kind in replies:
                 self._channel.answer(replies[kind], *content)
-            else:
+            elif kind != "began":
                 self._result = (kind, *content)
-        except (EOFError, OSError):  # the other end is closed
-            return False
-        return True
+            if kind != "began":
+                return True
+            self._began = time.monotonic()
+            began()
+            return True
+        return False
 
     def _show(self) -> None:
         """Shows what is printed from now on; before, the imports have said what they always say."""

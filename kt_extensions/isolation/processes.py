@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -97,7 +98,8 @@ class Processes:
         return process or self._start()
 
     def _prepare_next(self) -> None:
-        self._next = self._start()
+        with contextlib.suppress(OSError):  # it is started when it is needed, or fails then
+            self._next = self._start()
 
     def _start(self) -> Process:
         with deferred():  # a process that nobody knows of would not be ended

@@ -196,6 +196,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         with self._consistently():
             if self.record.log.changed():
                 self.ongoing_trials = {}
+                self.reports = Reports(self.project_dir)
                 self._forget()
                 _ = self.record
 

@@ -62,6 +62,11 @@ class ReportedOracle(LoggedOracle):
         elif trial.status == TrialStatus.COMPLETED:
             trial.message = None  # that of an attempt that had failed
 
+    def refresh(self) -> None:
+        """Reads the log and the reports again if another program has written to them."""
+        super().refresh()
+        self.pruner = self._pruner
+
     def _set_project_dir(self, directory: str, project_name: str) -> None:
         super()._set_project_dir(directory, project_name)
         self.pruner = self._pruner

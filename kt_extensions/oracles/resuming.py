@@ -14,6 +14,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
 from kt_extensions.record import FORMAT, SearchRecord, hyperparameters_from
+from kt_extensions.reports import is_pruned
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
 
@@ -165,7 +166,7 @@ def _loaded_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event
             trial.status, trial.score = TrialStatus.FAILED, None
         yield _start_event(trial_id, trial.hyperparameters.values)
         if trial.status != TrialStatus.RUNNING:
-            yield end_event(trial, oracle.objective)
+            yield end_event(trial, oracle.objective, is_pruned(trial))
 
 
 def _start_event(trial_id: str, values: Mapping[str, Any]) -> Event:
@@ -359,7 +360,8 @@ def _recover_trial(oracle: LoggedOracle, record: SearchRecord, trial: Trial) -> 
         events.append(_start_event(trial.trial_id, trial.hyperparameters.values))
     if trial.status in _FINISHED:
         oracle.add_to_space(trial.hyperparameters)
-        events += [*growth(oracle, record), end_event(trial, oracle.objective)]
+        end = end_event(trial, oracle.objective, is_pruned(trial))
+        events += [*growth(oracle, record), end]
     if events:
         record.log.append(*events)
     for event in events:

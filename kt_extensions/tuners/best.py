@@ -12,6 +12,7 @@ from kt_extensions import objectives
 from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import EPOCHS, by_hand
+from kt_extensions.reports import is_pruned
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
 
@@ -35,8 +36,10 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
 
     def _completed(self, number: int = _ALL) -> list[Trial]:
         best = self._ranked(number)
+        if any(is_pruned(trial) for trial in best):  # after those that ran to their end
+            best = sorted(self._ranked(_ALL), key=is_pruned)
         if any(EPOCHS in trial.hyperparameters.values for trial in best):
-            best = _each_configuration_once(self._ranked(_ALL))
+            best = _each_configuration_once(sorted(self._ranked(_ALL), key=is_pruned))
         return best[:number]
 
     def _ranked(self, number: int) -> list[Trial]:
@@ -100,6 +103,9 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
             since = objectives.trials_since_better(self.pareto_front(), order)
             return len(order) - 1 - since if order else None
         best = self.oracle.get_best_trials()
+        if best and by_hand(best[0].hyperparameters.values):
+            ranked = self.oracle.get_best_trials(_ALL)
+            best = [trial for trial in ranked if not by_hand(trial.hyperparameters.values)]
         completed = best and best[0].status == TrialStatus.COMPLETED
         return order.index(best[0].trial_id) if completed else None
 

@@ -157,12 +157,14 @@ class ContinuedByHand(ContinuedTrials):
 
     def _trained_epochs(self, trial: Trial) -> int:
         """Returns for how many epochs a trial was trained, by what is known best."""
+        reported = read_report(self.get_trial_dir(trial.trial_id)).executions
+        if 0 < len(reported) < self.executions_per_trial:
+            return 0  # it was pruned, and has executions that were never run
         snapshot = first_readable([self._snapshot_file(trial.trial_id, 0)])
         if snapshot is not None:
             return snapshot.epoch
-        reported = read_report(self.get_trial_dir(trial.trial_id)).executions.get(0)
         if reported:
-            return max(reported) + 1
+            return min(max(epochs) + 1 for epochs in reported.values())
         return int(trial.hyperparameters.values.get(EPOCHS) or (trial.best_step or 0) + 1)
 
     def _all_by_hand(self, values: dict[str, Any]) -> list[Trial]:

@@ -24,12 +24,14 @@ class Settings:
         self._floatx = keras.config.floatx()
         self._epsilon = keras.config.epsilon()
         self._format = keras.config.image_data_format()
+        self._policy = keras.config.dtype_policy().name
         self._filters = list(warnings.filters)
 
     def __call__(self) -> None:
         keras.config.set_floatx(self._floatx)
         keras.config.set_epsilon(self._epsilon)
         keras.config.set_image_data_format(self._format)
+        keras.config.set_dtype_policy(self._policy)
         warnings.resetwarnings()
         cast(list[Any], warnings.filters).extend(self._filters)
 

@@ -11,6 +11,7 @@ from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
 from kt_extensions import storage, store
 from kt_extensions.folds import Folds
+from kt_extensions.reports import read_report
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
 
@@ -30,7 +31,7 @@ class RepeatedTrials(ReportedTrials):
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Runs the executions of a trial, until it is pruned."""
-        self._ended = []
+        self._ended, self._stopped = [], False
         try:
             return super().run_trial(trial, *args, **kwargs)
         except _Enough:
@@ -59,7 +60,7 @@ class RepeatedTrials(ReportedTrials):
         self._ended.append(results)
         if len(self._ended) == self.executions_per_trial:
             return
-        if self._stopped:
+        if self._stopped or read_report(self.get_trial_dir(trial.trial_id)).pruned is not None:
             raise _Enough
         line = _as_line(results)
         if line is not None:

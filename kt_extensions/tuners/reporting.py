@@ -13,7 +13,7 @@ from kt_extensions import storage, store
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
-from kt_extensions.oracles.processes import is_worker
+from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.oracles.sampler_oracle import too_many_failures
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT
@@ -52,6 +52,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
                 "Expected an oracle of kt_extensions with `pruner` in a search with a chief and "
                 f"workers. Received: {type(oracle).__name__}. Leave the pruner out."
             )
+        if is_chief():
+            stock.stand_any_number_of_failures(oracle)
         self._reports = Reports(self.project_dir)
         self._judge = None if pruner is None else Judge(pruner, oracle.objective)
         if not is_worker():
@@ -120,11 +122,14 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         reason = self._reports.read(trial.trial_id).pruned
         if trial.status == TrialStatus.COMPLETED:
             trial.message = None if reason is None else pruned_message(reason)
+            stock.refuse_scores_that_are_none(self.oracle, trial)
         try:
             with stock.any_number_of_failures(self.oracle) as limit:
                 super().on_trial_end(trial)
         finally:
             ended = self.oracle.get_trial(trial.trial_id)
+            if ended.status == TrialStatus.INVALID:
+                ended.metrics = type(ended.metrics)()  # else KerasTuner ignores those of the retry
             self._reports.end(trial.trial_id, ended.status, trial.message)
         if limit is not None:
             self._check_failures(ended, limit)
@@ -164,12 +169,7 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         tuner.results().to_csv("results.csv")
         ```
         """
-        if is_worker():
-            raise RuntimeError(
-                "Expected the chief, which has all trials. Received: a worker. Call it in a "
-                "program with the same `directory` and `project_name`, without KerasTuner's "
-                "environment variables."
-            )
+        _check_has_trials()
         return Results(map(self._result, self._begun()))
 
     def failures(self) -> list[dict[str, Any]]:
@@ -188,6 +188,7 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             print(failure["trial_id"], failure["values"], failure["message"])
         ```
         """
+        _check_has_trials()
         return [failure for trial in self._begun() for failure in self._failed_attempts(trial)]
 
     def _report_of(self, trial: Trial) -> TrialReport:
@@ -230,6 +231,15 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             for number, attempt in enumerate(attempts, start=1)
             if attempt.status != TrialStatus.COMPLETED
         ]
+
+
+def _check_has_trials() -> None:
+    if is_worker():
+        raise RuntimeError(
+            "Expected the chief, which has all trials. Received: a worker. Call it in a program "
+            "with the same `directory` and `project_name`, without KerasTuner's environment "
+            "variables."
+        )
 
 
 class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import math
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +68,38 @@ def any_number_of_failures(oracle: kt.Oracle) -> Iterator[int | None]:
         yield limit
     finally:
         oracle.max_consecutive_failed_trials = limit
+
+
+def stand_any_number_of_failures(oracle: kt.Oracle) -> None:
+    """Has the oracle of a chief never end a search for its failures: it would hang.
+
+    Args:
+        oracle: An oracle of KerasTuner's.
+    """
+    limit = oracle.max_consecutive_failed_trials
+    if limit is not None:
+        oracle.max_consecutive_failed_trials = None
+        warnings.warn(
+            f"max_consecutive_failed_trials={limit} is left out: with it {type(oracle).__name__} "
+            "in a chief holds its lock for ever after so many failures. Oracles of kt_extensions "
+            "end the search.",
+            stacklevel=4,
+        )
+
+
+def refuse_scores_that_are_none(oracle: kt.Oracle, trial: Trial) -> None:
+    """Has a trial be retried, or fail, whose score would be infinite or NaN.
+
+    Args:
+        oracle: An oracle of KerasTuner's, or a worker's client of one.
+        trial: The trial that is about to end as completed.
+    """
+    name = oracle.objective.name
+    metrics = oracle.get_trial(trial.trial_id).metrics
+    value = metrics.get_best_value(name) if metrics.exists(name) else None
+    if value is not None and not math.isfinite(value):
+        trial.status = TrialStatus.INVALID
+        trial.message = f"The objective {name!r} was {value}."
 
 
 def let_go(oracle: kt.Oracle) -> None:

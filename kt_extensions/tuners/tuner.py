@@ -29,7 +29,7 @@ from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.grid import restore_grid
-from kt_extensions.tuners.guard import ending_in_order, exclusively
+from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
 from kt_extensions.tuners.isolation import IsolatedTrials
 from kt_extensions.tuners.reporting import EpochReporter
 
@@ -80,6 +80,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
 
     Raises:
         ValueError: If an argument is out of its range.
+        RuntimeError: If `overwrite` is asked for while a search is running in the project folder.
 
     Example:
 
@@ -135,6 +136,8 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         self._long_lived = LongLived()
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
+        if kwargs.get("overwrite"):
+            check_idle(kwargs.get("directory"), kwargs.get("project_name"))
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
         self._report_to(oracle, pruner)
         self._cross_validate(cross_validation)

@@ -1,6 +1,6 @@
 """Random configurations of every family, with everything searched that can be.
 
-Twelve of each here; `python -m tests.families.configurations FAMILY 0 200` tries more.
+Six of each here; `python -m tests.families.configurations FAMILY 0 200` tries more.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.families.configurations import trained
 from tests.families.spaces import FAMILIES, samples
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_configuration_trains_and_is_saved(family, seed, tmp_path):
     keras.utils.clear_session()

@@ -60,6 +60,9 @@ def test_a_second_search_is_refused_and_harms_nothing(
     with pytest.raises(RuntimeError, match="no other search is running"):
         second.search(verbose=0)
     assert log.read_bytes() == before
+    with pytest.raises(RuntimeError, match="no other search is running"):
+        tuner(tmp_path, overwrite=True)
+    assert log.read_bytes() == before
     (tmp_path / "go on").touch()
     output = other.communicate(timeout=60)[0]
     assert other.returncode == 0, output

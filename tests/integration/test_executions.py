@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner as kt
 import numpy as np
 import pytest
 
 import kt_extensions as kte
 from kt_extensions.builders import MLP
+from kt_extensions.reports import Message
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype(int)
@@ -134,6 +136,51 @@ def test_all_executions_of_a_trial_that_failed_are_run_again(tmp_path: Path) -> 
     assert np.isfinite(result["score"])
     (failure,) = searched.failures()
     assert failure["status"] == "INVALID"
+
+
+@pytest.mark.parametrize("oracle", ["ours", "kerastuner's"])
+def test_a_trial_pruned_in_an_easy_fold_is_not_the_best(tmp_path: Path, oracle: str) -> None:
+    class Fold(kte.Tuner):
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> list[float]:
+            first = int(trial.trial_id) == 0
+            if not first:
+                self.report_epoch(trial, 0, Message(0, 1, {"default_objective": 0.1}))
+            return [0.1] if not first else [0.1, 0.9]
+
+    class NotTheFirst:
+        def verdict(self, progress: Any) -> str | None:
+            return "enough"
+
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    kinds = {"ours": kte.oracles.TPEOracle, "kerastuner's": kt.oracles.RandomSearchOracle}
+    searched = Fold(
+        kinds[oracle](max_trials=3, seed=1, hyperparameters=hp), pruner=NotTheFirst(),
+        directory=tmp_path,
+    )  # fmt: skip
+    searched.search(verbose=0)
+    assert [r["status"] for r in searched.results()] == ["COMPLETED", "PRUNED", "PRUNED"]
+    assert [t.trial_id for t in searched.get_best_trials(3)] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("-inf")])
+def test_a_retry_succeeds_with_an_oracle_of_kerastuner(tmp_path: Path, wrong: float) -> None:
+    class Once(kte.Tuner):
+        scores = iter([wrong, 0.5])
+
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+            return next(self.scores)
+
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    oracle = kt.oracles.RandomSearchOracle(
+        max_trials=1, seed=1, hyperparameters=hp, max_retries_per_trial=1
+    )
+    searched = Once(oracle, directory=tmp_path)
+    searched.search(verbose=0)
+    assert [r["score"] for r in searched.results()] == [0.5]
+    (failure,) = searched.failures()
+    assert failure["message"] == f"The objective 'default_objective' was {wrong}."
 
 
 def test_with_a_builder(tmp_path: Path) -> None:

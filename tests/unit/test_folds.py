@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from kt_extensions.folds import Folds
 
@@ -56,6 +56,15 @@ def test_several_inputs_weights_and_what_else_fit_takes():
 def test_positional_arguments_after_the_data():
     part = Folds(2).arguments(0, (X, Y, 4), {"epochs": 2})
     assert part["batch_size"] == 4
+
+
+def test_a_splitter_that_shuffles_makes_the_same_folds_each_time():
+    folds = Folds(KFold(5, shuffle=True))
+    one, other = parts(folds, rounds=2), parts(folds, rounds=2)
+    judged = np.concatenate([part["validation_data"][0] for part in one[:5]])
+    assert sorted(judged[:, 0]) == X[:, 0].tolist()
+    assert [p["y"].tolist() for p in one] == [p["y"].tolist() for p in other]
+    assert [p["x"][0, 0] for p in one[:5]] != [p["x"][0, 0] for p in one[5:]]
 
 
 def test_a_splitter_of_scikit_learn():

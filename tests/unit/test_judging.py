@@ -95,14 +95,16 @@ def test_a_trial_that_a_person_has_go_on_is_not_judged(reports):
     assert not hasattr(listener, "progress")
 
 
-def test_executions_are_averaged_but_for_the_running_one(reports):
-    report(reports, "0", [2, 2])
-    report(reports, "0", [4, 6], execution=1)
-    report(reports, "1", [1, 1])
-    report(reports, "1", [3], execution=1)
-    progress = told([trial("0"), trial("1", "RUNNING")], reports, "1", execution=1)
-    assert rows(progress) == [[3, 4]]
-    assert progress.curve.tolist() == [3]
+def test_the_executions_that_have_begun_are_compared(reports):
+    for execution, losses in enumerate([[2, 2], [4, 6], [90, 90]]):
+        report(reports, "0", losses, execution)
+    report(reports, "1", [7])  # pruned in its first
+    report(reports, "2", [1, 1])
+    report(reports, "2", [3], execution=1)
+    trials = [trial("0"), trial("1"), trial("2", "RUNNING")]
+    progress = told(trials, reports, "2", execution=1)
+    assert rows(progress) == [[3, 4], []]
+    assert progress.curve.tolist() == [2]
 
 
 def test_values_that_are_missing_or_not_finite_are_nan(reports):

@@ -61,7 +61,7 @@ def test_a_trial(record: SearchRecord) -> None:
     assert not record.unfinished
     assert (history.y.tolist(), history.fidelity.tolist(), history.seed) == ([2.0], [3.0], 7)
     assert history.proposal.tolist() == [[0.1, 0.5]]
-    assert record.ranking == [(2.0, 0, "0")]
+    assert record.ranking == [(False, 2.0, 0, "0")]
 
 
 def test_the_log_leads_to_the_same_state(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_the_ranking(tmp_path: Path) -> None:
     for number, score in enumerate(scores):
         record.write(start(str(number)))
         record.write(end(str(number), score, "FAILED" if score is None else "COMPLETED"))
-    assert [name for _, _, name in record.ranking] == ["4", "0", "3", "1"]
+    assert [name for *_, name in record.ranking] == ["4", "0", "3", "1"]
     assert record.table.history().y.tolist() == [-3.0, -1.0, math.inf, -3.0, -5.0]
 
 

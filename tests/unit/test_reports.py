@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 from kt_extensions.reports import Attempt, Message, Reports, TrialReport, read_report
@@ -47,6 +48,13 @@ def test_numbers_that_json_lacks(tmp_path):
     logs = read_report(tmp_path / "trial_0").executions[0][0]
     assert math.isnan(logs["loss"])
     assert logs["acc"] == -math.inf
+
+
+def test_metrics_of_several_values_are_left_out(tmp_path):
+    logs = {"loss": 1.0, "f1": np.ones(3)}
+    Reports(tmp_path).add_epoch("0", 0, 0, logs)
+    assert read_report(tmp_path / "trial_0").executions == {0: {0: {"loss": 1.0}}}
+    assert Message(0, 1, logs).metrics() == {"epoch:0:1:loss": 1.0}
 
 
 def test_a_metric_that_began_later_is_nan_before():
