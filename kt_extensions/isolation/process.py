@@ -132,21 +132,21 @@ class Process:
         began: Callable[[], None],
     ) -> bool:
         """Does what a message says; tells whether there may be more."""
-        with contextlib.suppress(EOFError, OSError):  # the other end is closed
+        try:
             kind, *content = self._channel.receive()
             if kind == "ready":
                 self._show()
                 self._channel.send(*job)
             elif kind in replies:
                 self._channel.answer(replies[kind], *content)
-            elif kind != "began":
-                self._result = (kind, *content)
-            if kind != "began":
-                return True
+        except (EOFError, OSError):  # the other end is closed
+            return False
+        if kind == "began":
             self._began = time.monotonic()
             began()
-            return True
-        return False
+        elif kind != "ready" and kind not in replies:
+            self._result = (kind, *content)
+        return True
 
     def _show(self) -> None:
         """Shows what is printed from now on; before, the imports have said what they always say."""
