@@ -9,6 +9,8 @@ import keras_tuner as kt
 from keras_tuner.errors import FatalValueError
 
 from kt_extensions.objectives import directions
+from kt_extensions.oracles import SamplerOracle
+from kt_extensions.oracles.processes import is_chief
 
 
 def check_reported(objective: kt.Objective, results: Any) -> None:
@@ -45,11 +47,19 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     return listed
 
 
-def check_positive(name: str, value: float | None) -> None:
-    """Checks a number that may be left out.
+def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
+    """Checks the rules that end a search before its last trial.
 
     Raises:
-        ValueError: If it is not above 0.
+        ValueError: If a number is not above 0, or an oracle of KerasTuner's is to follow them in a
+            chief.
     """
-    if value is not None and not value > 0:
-        raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
+    for name, value in {"max_time": max_time, "patience": patience}.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
+    if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
+        raise ValueError(
+            "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
+            f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
+            "use `max_trials`."
+        )

@@ -24,7 +24,7 @@ from kt_extensions.record import EPOCHS
 from kt_extensions.snapshot import Snapshots
 from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
-from kt_extensions.tuners.checks import as_callbacks, check_positive, check_reported
+from kt_extensions.tuners.checks import as_callbacks, check_reported, check_stopping
 from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
@@ -110,14 +110,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         trial_memory: int | None = None,
         **kwargs: Any,
     ) -> None:
-        check_positive("max_time", max_time)
-        check_positive("patience", patience)
-        if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
-            raise ValueError(
-                "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
-                f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
-                "use `max_trials`."
-            )
+        check_stopping(oracle, max_time, patience)
         if hypermodel is None and type(self).run_trial is Tuner.run_trial:
             raise ValueError(
                 "Expected `hypermodel`, a function from HyperParameters to a compiled model. "
