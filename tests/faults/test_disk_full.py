@@ -140,6 +140,7 @@ def test_a_search_on_a_full_disk(found: dict[str, Any], variant: str) -> None:
     assert full[0]["error"] == errno.ENOSPC
     assert {told["error"] for told in full} <= {None, errno.ENOSPC}
     assert any(told["before"] for told in full)
+    assert any(told["warned"] for told in full)
     for told in full:
         assert told["before"].items() <= whole.items()
         assert told["after"] == whole

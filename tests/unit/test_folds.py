@@ -97,4 +97,7 @@ def test_data_that_cannot_be_cut(args, kwargs, message):
 
 
 def test_data_that_can():
-    Folds(3).check((X,), {"y": Y, "validation_split": 0.0})
+    folds, arguments = Folds(3), {"y": Y, "validation_split": 0.0}
+    folds.check((X,), arguments)
+    cut = folds.arguments(0, (X,), arguments)
+    assert len(cut["x"]) + len(cut["validation_data"][0]) == len(X)
