@@ -80,6 +80,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             The same model.
         """
         fit = model.fit
+        self._attached = model, vars(model).get("fit")
 
         @functools.wraps(fit)
         def continued(*args: Any, **kwargs: Any) -> Any:
@@ -93,6 +94,27 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
         model.fit = continued
         return model
+
+    def detach(self) -> keras.Model:
+        """Undoes what `attach` has done last.
+
+        Returns:
+            The model.
+        """
+        model, own_fit = self._attached
+        del model.fit
+        if own_fit is not None:
+            model.fit = own_fit
+        return model
+
+    def fits(self, model: keras.Model) -> bool:
+        """Whether a model can begin in the state that the training goes on from."""
+        return self._difference(model) is None
+
+    @property
+    def epochs(self) -> int:
+        """The epochs that the model has been trained for."""
+        return self._epochs[-1] + 1 if self._epochs else 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the variables, once."""

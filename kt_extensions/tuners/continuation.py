@@ -15,6 +15,7 @@ from kt_extensions import storage
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
 from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable
 from kt_extensions.tuners.kept import KeptFiles
+from kt_extensions.tuners.live import LiveModel, watching_rungs
 
 _SHARE_SNAPSHOTS = (
     "Let all workers share the folder of the project, and let the hypermodel's `fit` pass its "
@@ -30,14 +31,32 @@ class ContinuedTrials(KeptFiles):
     """A tuner whose trials go on as if they had never stopped."""
 
     _continuation: Continuation | None = None
+    _live: LiveModel | None = None
+    _same_for_all_rungs = False
 
     def _try_build(self, hp: Any) -> keras.Model:
-        model = super()._try_build(hp)
-        return model if self._continuation is None else self._continuation.attach(model)
+        """Builds a model, unless a trial goes on with the one that was just trained."""
+        live, self._live = self._live, None
+        if self._continuation is None:
+            return super()._try_build(hp)
+        if live is not None and self._continuation.fits(live.model):
+            self._same_for_all_rungs = True
+            return self._continuation.attach(live.model)
+        with watching_rungs(hp) as asked:
+            model = super()._try_build(hp)
+        self._same_for_all_rungs = not asked.any
+        return self._continuation.attach(model)
+
+    def _keep_live(self, trial: Trial, execution: int) -> None:
+        """Keeps the model of a training that has ended, should its trial be promoted at once."""
+        ended, scheduled = self._continuation, EPOCHS in trial.hyperparameters.values
+        if ended is not None and scheduled and self._same_for_all_rungs:
+            self._live = LiveModel(trial.trial_id, execution, ended.epochs, ended.detach())
 
     def _continue(self, trial: Trial, execution: int, kwargs: dict[str, Any]) -> None:
         """Changes the arguments of `fit` so that an execution of a trial goes on."""
         start = end = None
+        self._same_for_all_rungs = False
         scheduled = EPOCHS in trial.hyperparameters.values
         if scheduled or self.snapshots.for_all:
             end = self._snapshot_file(trial.trial_id, execution)
@@ -50,6 +69,8 @@ class ContinuedTrials(KeptFiles):
             self._take_best(trial, start, kwargs["callbacks"])
         seed = self._training_seed(trial, execution)
         order = None if seed is None else Order(seed)
+        if self._live is not None and not self._live.is_start_of(trial, execution, start):
+            self._live = None
         self._continuation = Continuation(
             start, end, order=order, snapshots=self.snapshots, written=self._keep_to_budget
         )

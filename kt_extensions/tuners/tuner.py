@@ -297,6 +297,8 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
             args, kwargs = (), self._folds.arguments(execution, args, kwargs)
         try:
             results = super()._build_and_fit_model(trial, *args, **kwargs)
+            if self._has_trained:  # the first model is left out of garbage collections
+                self._keep_live(trial, execution)
         finally:
             self._continuation = None
         check_reported(self.oracle.objective, results)
@@ -338,6 +340,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
             raise
         finally:
             self._seconds_before, self._began = self._seconds(), None
+            self._live = None
             self._restore_max_trials(max_trials)
             if self._hparams is not None:
                 self._hparams.on_search_end()
