@@ -36,6 +36,8 @@ class RepeatedTrials(ReportedTrials):
             return super().run_trial(trial, *args, **kwargs)
         except _Enough:
             return self._ended
+        finally:
+            self._ended = []  # each holds its model
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial. Should it be run again, so are all of its executions."""

@@ -28,6 +28,7 @@ from kt_extensions.tuners.checks import as_callbacks, check_reported, check_stop
 from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
+from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
 from kt_extensions.tuners.isolation import IsolatedTrials
@@ -251,6 +252,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, whatever comes of that, and tells the log and the display."""
         self._has_trained = True
+        tie_to_graphs()
         try:
             super().on_trial_end(trial)
         finally:
