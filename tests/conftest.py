@@ -9,12 +9,20 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import hypothesis
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+from kt_extensions.tuners.gradients import tie_to_graphs
+
+# A shell that starts the tests in the background has them, and their programs, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("default", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("default")
@@ -27,6 +35,14 @@ class Data(NamedTuple):
     y: np.ndarray
     x_val: np.ndarray
     y_val: np.ndarray
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten() -> Iterator[None]:
+    """Lets go of a module's models, which would slow down the garbage collections of all others."""
+    yield
+    tie_to_graphs()
+    keras.backend.clear_session()
 
 
 @pytest.fixture(scope="session")
