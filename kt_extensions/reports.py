@@ -46,17 +46,21 @@ class TrialReport:
             another one begins with the epoch after that one's last.
         pruned: Why the trial was pruned; `None` if it was not.
         attempts: The runs that have ended.
+        scores: The value of the objective that each execution has ended with.
     """
 
     executions: dict[int, dict[int, Logs]] = field(default_factory=dict)
     pruned: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    scores: dict[int, float] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
         """Brings the report up to an event."""
         match event["event"]:
             case "epoch":
                 self._add(event["execution"], event["epoch"], event["logs"])
+            case "score":
+                self.scores[event["execution"]] = float(event["score"])
             case "pruned":
                 self.pruned = event["reason"]
             case "end":
@@ -68,6 +72,7 @@ class TrialReport:
         epochs = self.executions.setdefault(execution, {})
         for later in [e for e in self.executions if e > execution]:
             del self.executions[later]
+        self.scores = {e: score for e, score in self.scores.items() if e < execution}
         if epochs and epoch <= next(reversed(epochs)):
             for again in [e for e in epochs if e >= epoch]:
                 del epochs[again]
@@ -158,6 +163,11 @@ class Reports:
         place = {"execution": execution, "epoch": epoch}
         self._write(trial_id, {"event": "epoch", **place, "logs": values})
 
+    def add_score(self, trial_id: str, execution: int, score: float) -> None:
+        """Adds the value of the objective that an execution of a trial has ended with."""
+        event = {"event": "score", "execution": execution, "score": as_json(score)}
+        self._write(trial_id, event)
+
     def prune(self, trial_id: str, reason: str) -> None:
         """Notes that a trial is stopped before its end."""
         self._write(trial_id, {"event": "pruned", "reason": reason})
@@ -237,6 +247,35 @@ class Message(NamedTuple):
             return None
         logs = {name.split(":", 3)[3]: value for name, value in metrics.items()}
         return cls(int(first[1]), int(first[2]), logs)
+
+
+class Score(NamedTuple):
+    """What a trial reports at the end of an execution, and how it is sent to an oracle.
+
+    Args:
+        execution: Number of the execution, from 0.
+        score: The value of the objective that it has ended with.
+
+    Example:
+
+    >>> Score.of(Score(0, 0.5).metrics())
+    Score(execution=0, score=0.5)
+    """
+
+    execution: int
+    score: float
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the metrics to send."""
+        return {f"execution:{self.execution}": self.score}
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, float]) -> Score | None:
+        """Returns what was sent as metrics; `None` if it was something else."""
+        kind, _, number = next(iter(metrics), "").partition(":")
+        if len(metrics) != 1 or kind != "execution" or not number.isdecimal():
+            return None
+        return cls(int(number), *metrics.values())
 
 
 def _numbers(logs: Mapping[str, Any]) -> Logs:

@@ -22,7 +22,7 @@ from kt_extensions.oracles.queue import Queue, fill_in
 from kt_extensions.oracles.reported import ReportedOracle
 from kt_extensions.oracles.scheduling import promoted, schedule_values
 from kt_extensions.pruners import Pruner
-from kt_extensions.reports import Message
+from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
 from kt_extensions.schedulers.base import check_integer
@@ -203,7 +203,8 @@ class SamplerOracle(ReportedOracle):
         """Records metrics of a trial; see `keras_tuner.Oracle.update_trial`.
 
         Of the end of an epoch, told as a `kt_extensions.reports.Message`, the trial is returned
-        with the status `"STOPPED"` if it is to be pruned.
+        with the status `"STOPPED"` if it is to be pruned. Of the end of an execution a
+        `kt_extensions.reports.Score` is kept.
 
         Raises:
             ValueError: If the objective is not among the metrics, or a metric is not a number.
@@ -217,6 +218,10 @@ class SamplerOracle(ReportedOracle):
             message = Message.of(values)
             if message is not None:
                 return self.report(trial_id, step, message)
+            score = Score.of(values)
+            if score is not None:
+                self.reports.add_score(trial_id, *score)
+                return self.trials[trial_id]
             return super().update_trial(trial_id, values, step)
 
     def end_trial(self, trial: Trial | str, status: str = TrialStatus.COMPLETED) -> None:

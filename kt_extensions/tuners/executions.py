@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 from keras_tuner.engine.trial import Trial
-from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
+from keras_tuner.src.engine.tuner_utils import SaveBestEpoch, convert_to_metrics_dict
 
 from kt_extensions import storage, store
 from kt_extensions.folds import Folds
-from kt_extensions.reports import read_report
+from kt_extensions.reports import Score, read_report
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
 
@@ -60,6 +60,11 @@ class RepeatedTrials(ReportedTrials):
     def _keep(self, trial: Trial, execution: int, results: Any) -> None:
         """Keeps the results of an execution while others follow."""
         self._ended.append(results)
+        score = convert_to_metrics_dict(results, self.oracle.objective).get(
+            self.oracle.objective.name
+        )
+        if score is not None:
+            self.report_score(trial, Score(execution, float(score)))
         if len(self._ended) == self.executions_per_trial:
             return
         if self._stopped or read_report(self.get_trial_dir(trial.trial_id)).pruned is not None:

@@ -161,6 +161,7 @@ def _run(
     tuner._hparams = cast(HParamsLogger, LogElsewhere(channel)) if logs else None
     tuner._progress = cast(SearchProgress, Remote(channel, "progress")) if shows else None
     tuner.__dict__["report_epoch"] = functools.partial(_report_epoch, channel, tuner)
+    tuner.__dict__["report_score"] = functools.partial(_report_score, channel)
     tuner._try_run_and_update_trial(trial, *args, **kwargs)
     return trial.hyperparameters, trial.status, trial.message
 
@@ -177,6 +178,10 @@ def _report_epoch(channel: Channel, tuner: IsolatedTrials, *report: Any) -> bool
     stopped: bool = channel.ask("call", "tuner", "report_epoch", report, {})
     tuner.__dict__["_stopped"] = stopped
     return stopped
+
+
+def _report_score(channel: Channel, *report: Any) -> None:
+    channel.ask("call", "tuner", "report_score", report, {})
 
 
 def _populate(channel: Channel, content: Any, tuner: IsolatedTrials) -> None:

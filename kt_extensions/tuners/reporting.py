@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -21,6 +20,7 @@ from kt_extensions.reports import (
     Attempt,
     Message,
     Reports,
+    Score,
     TrialReport,
     is_pruned,
     pruned_message,
@@ -99,6 +99,18 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
             self._reports.prune(name, reason)
         return reason is not None
 
+    def report_score(self, trial: Trial, score: Score) -> None:
+        """Reports the end of an execution.
+
+        Args:
+            trial: The trial that is running.
+            score: What is to be reported.
+        """
+        if self._reports is None:
+            self.oracle.update_trial(trial.trial_id, score.metrics())
+        else:
+            self._reports.add_score(trial.trial_id, *score)
+
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs the search. After an error another thread can go on with it."""
         try:
@@ -152,8 +164,8 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
 
         Returns:
             A list with a dictionary for each trial: `trial_id`; `status`, that of KerasTuner, or
-            "PRUNED"; `scores`, the best of each execution, and `score`, their mean, `None` if
-            there is none; `values` of the hyperparameters; `epochs`,
+            "PRUNED"; `scores`, that of each execution, and `score`, their mean, `None` if there is
+            none; `values` of the hyperparameters; `epochs`,
             how many were trained in all executions; `history`, for each execution a dictionary of
             lists, `epoch` and the metrics by name; `parent`, the trial that it goes on from, or
             `None`; `duration` in seconds, of all attempts; `message`, why it failed or was pruned.
@@ -203,7 +215,7 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         return {
             "trial_id": trial.trial_id,
             "status": "PRUNED" if is_pruned(trial) else trial.status,
-            "scores": _scores(report, self.oracle.objective),
+            "scores": [score for _, score in sorted(report.scores.items())],
             "score": None if trial.score is None else float(trial.score),
             "values": _own_values(trial),
             "epochs": report.epochs,
@@ -265,19 +277,3 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
 def _own_values(trial: Trial) -> dict[str, Any]:
     values = trial.hyperparameters.values.items()
     return {name: value for name, value in values if not name.startswith("tuner/")}
-
-
-def _scores(report: TrialReport, objective: Any) -> list[float | None]:
-    """Returns the best value of the objective in each execution, `None` where it has none."""
-    choose = min if objective.direction == "min" else max
-    return [
-        choose(
-            (
-                float(objective.get_value(logs))
-                for logs in epochs.values()
-                if objective.has_value(logs) and math.isfinite(objective.get_value(logs))
-            ),
-            default=None,
-        )
-        for _, epochs in sorted(report.executions.items())
-    ]

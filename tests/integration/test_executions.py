@@ -184,6 +184,23 @@ def test_a_retry_succeeds_with_an_oracle_of_kerastuner(tmp_path: Path, wrong: fl
     assert failure["message"] == f"The objective 'default_objective' was {wrong}."
 
 
+@pytest.mark.parametrize("isolate", [False, True])
+def test_scores_of_a_fit_that_returns_them(tmp_path: Path, isolate: bool) -> None:
+    class Own(kt.HyperModel):
+        def build(self, hp: Any) -> keras.Model:
+            return build(hp)
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+            return {"val_loss": float(hp.get("units")), "other": 1.0}
+
+    searched = tuner(tmp_path, hypermodel=Own(), isolate=isolate)
+    for result in search(searched):
+        units = float(result["values"]["units"])
+        assert result["scores"] == [units] * 3
+        assert result["score"] == units
+        assert result["history"] == []
+
+
 def test_with_a_builder(tmp_path: Path) -> None:
     hypermodel = MLP(input_shape=(3,), outputs=2, epochs=2, depth=1, units=4)
     searched = tuner(tmp_path, hypermodel=hypermodel)

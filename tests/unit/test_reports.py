@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from kt_extensions.reports import Attempt, Message, Reports, TrialReport, read_report
+from kt_extensions.reports import Attempt, Message, Reports, Score, TrialReport, read_report
 from kt_extensions.store import LOG_NAME
 
 
@@ -120,6 +120,28 @@ def test_messages_are_read_as_they_were_sent(name):
     assert Message.of(message.metrics()) == message
 
 
-@pytest.mark.parametrize("metrics", [{}, {"loss": 1.0}, {"epoch": 1.0}, {"a:b": 2.0}])
+def test_scores_are_read_as_they_were_sent():
+    assert Score.of(Score(3, 0.5).metrics()) == Score(3, 0.5)
+    assert Message.of(Score(3, 0.5).metrics()) is None
+    assert Score.of(Message(0, 1, {"loss": 0.5}).metrics()) is None
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{}, {"loss": 1.0}, {"epoch": 1.0}, {"a:b": 2.0}, {"execution:0": 1.0, "loss": 1.0}],
+)
 def test_results_are_no_messages(metrics):
     assert Message.of(metrics) is None
+    assert Score.of(metrics) is None
+
+
+def test_an_execution_that_is_run_again_has_a_score_of_its_own(tmp_path):
+    reports = Reports(tmp_path)
+    for execution, score in enumerate([0.5, float("nan"), 0.25]):
+        reports.add_epoch("0", execution, 0, {"loss": score})
+        reports.add_score("0", execution, score)
+    assert list(read_report(tmp_path / "trial_0").scores) == [0, 1, 2]
+    reports.add_epoch("0", 1, 0, {"loss": 0.125})
+    assert reports["0"].scores == read_report(tmp_path / "trial_0").scores == {0: 0.5}
+    reports.add_score("0", 1, 0.125)
+    assert reports["0"].scores == {0: 0.5, 1: 0.125}
