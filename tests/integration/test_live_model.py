@@ -47,7 +47,7 @@ class Weights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         variables = [*self.model.variables, *self.model.optimizer.variables]
-        self.seen.append([np.array(v) for v in variables])
+        self.seen.append([keras.ops.convert_to_numpy(v).copy() for v in variables])
 
 
 def search(folder: Path, hypermodel: Any, *epochs: int, **kwargs: Any) -> kte.Tuner:
@@ -87,7 +87,7 @@ def test_the_model_of_another_trial_is_no_start(tmp_path: Path) -> None:
     trials = [oracle.trials[name] for name in oracle.start_order]
     parents = [trial.hyperparameters.values.get("tuner/trial_id") for trial in trials]
     at_once = [i for i in range(2, 12) if parents[i] == trials[i - 1].trial_id]
-    assert 0 < len(at_once) < sum(parent is not None for parent in parents)
+    assert 0 < len(at_once) < 10
     assert hypermodel.builds == 1 + 12 - len(at_once)
 
 
