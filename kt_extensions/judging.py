@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.pruners import Progress, Pruner
 from kt_extensions.record import PARENT, by_hand
 from kt_extensions.reports import Logs, Reports
 from kt_extensions.space.domains import Array
+
+Places: TypeAlias = npt.NDArray[np.intp]
 
 
 class Judge:
@@ -39,11 +42,13 @@ class Judge:
             )
         self._pruner, self._objective = pruner, objective
         self._sign = 1.0 if objective.direction == "min" else -1.0
-        self._row_of: dict[tuple[str, int], int] = {}  # by trial and execution; 0 is for none
-        self._seen: set[str] = set()
-        self._parents: set[str] = set()
-        self._ended: dict[str, bool] = {}  # those that will not change: whether they completed
+        self._place: dict[str, int] = {}  # of each trial in the arrays below
+        self._rows = np.zeros((64, 1), int)  # by place and execution; 0 is for none
+        self._is_parent = np.zeros(64, bool)
+        self._completed = np.zeros(64, bool)  # to the end, not pruned
+        self._running: set[str] = set()
         self._curves: Array = np.full((64, 32), np.nan)
+        self._used = 0
 
     def verdict(
         self,
@@ -64,49 +69,51 @@ class Judge:
         """
         if by_hand(trials[trial_id].hyperparameters.values):
             return None  # a person asked for so many epochs
-        line = list(_line(trial_id, trials))
-        for other in [name for name in trials if name not in self._seen or name == trial_id]:
-            self._update(other, reports, trials)
-        others = [name for name in trials if name not in self._parents and name not in line]
-        completed = [self._completed(trials[other], reports) for other in others]
+        self._take_in(trial_id, reports, trials)
+        others = ~self._is_parent[: len(self._place)]
+        others[[self._place[name] for name in _line(trial_id, trials)]] = False
         epoch = max(reports[trial_id].executions[execution])
-        curve = self._means([trial_id], execution)[0, : epoch + 1]
+        own = self._means(np.array([self._place[trial_id]]), execution)
+        curve = own[0, : epoch + 1]
         progress = Progress(
             curve=curve,
-            others=self._means(others, execution),
-            completed=np.array(completed, bool),
+            others=self._means(np.flatnonzero(others), execution),
+            completed=self._completed[: len(others)][others],
             planned=max(planned, len(curve)),
             sign=self._sign,
         )
         return self._pruner.verdict(progress)
 
-    def _completed(self, trial: Trial, reports: Reports) -> bool:
-        """Whether a trial ran to its end and was not pruned."""
-        name = trial.trial_id
-        if name not in self._ended:
-            completed = trial.status == TrialStatus.COMPLETED and reports[name].pruned is None
-            if trial.status not in (TrialStatus.COMPLETED, TrialStatus.FAILED):
-                return False
-            self._ended[name] = bool(completed)
-        return self._ended[name]
+    def _take_in(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
+        """Brings the arrays up to a trial that has reported, to new trials and to ended ones."""
+        new = [name for name in trials if name not in self._place]
+        for name in new:
+            self._place[name] = len(self._place)
+        self._make_room(len(self._place))
+        for name in {*new, trial_id}:
+            self._update(name, reports, trials)
+        self._running.update(new)
+        for name in list(self._running):
+            if trials[name].status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+                self._running.discard(name)
+                completed = trials[name].status == TrialStatus.COMPLETED
+                self._completed[self._place[name]] = completed and reports[name].pruned is None
 
     def _update(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
-        """Brings the trial's rows up to its reports."""
+        """Brings the trial's curves up to its reports."""
         line = list(_line(trial_id, trials))
-        self._seen.add(trial_id)
-        self._parents.update(line[1:])
+        self._is_parent[[self._place[name] for name in line[1:]]] = True
         executions = [reports[name].executions for name in reversed(line)]
         for number in sorted({number for known in executions for number in known}):
             points = {e: logs for known in executions for e, logs in known.get(number, {}).items()}
-            row = self._row_of.setdefault((trial_id, number), len(self._row_of) + 1)
-            self._make_room(row, max(points))
+            row = self._row(self._place[trial_id], number, max(points))
             self._curves[row] = np.nan
             self._curves[row, list(points)] = [self._value(logs) for logs in points.values()]
 
-    def _means(self, names: Sequence[str], execution: int) -> Array:
+    def _means(self, places: Places, execution: int) -> Array:
         """Returns the mean curve of the executions up to one, NaN where one of them is missing."""
-        rows = [[self._row_of.get((n, e), 0) for n in names] for e in range(execution + 1)]
-        means: Array = np.mean([self._curves[row] for row in rows], axis=0)
+        rows = self._rows[places, : execution + 1]
+        means: Array = np.mean(self._curves[rows], axis=1)
         return means
 
     def _value(self, logs: Logs) -> float:
@@ -116,13 +123,29 @@ class Judge:
         value = self._sign * float(self._objective.get_value(logs))
         return value if np.isfinite(value) else float("nan")
 
-    def _make_room(self, row: int, epoch: int) -> None:
-        n, t = self._curves.shape
-        if row < n and epoch < t:
-            return
-        larger = np.full((max(n, 2 * row), max(t, 2 * epoch)), np.nan)
-        larger[:n, :t] = self._curves
-        self._curves = larger
+    def _row(self, place: int, execution: int, epoch: int) -> int:
+        """Returns the row of an execution in `_curves`, which has room for so many epochs then."""
+        self._rows = _grown(self._rows, (0, execution + 1), 0)
+        if not self._rows[place, execution]:
+            self._used += 1
+            self._rows[place, execution] = self._used
+        self._curves = _grown(self._curves, (self._used + 1, epoch + 1), np.nan)
+        return int(self._rows[place, execution])
+
+    def _make_room(self, trials: int) -> None:
+        self._rows = _grown(self._rows, (trials, 0), 0)
+        self._is_parent = _grown(self._is_parent, (trials,), False)
+        self._completed = _grown(self._completed, (trials,), False)
+
+
+def _grown(array: Any, shape: tuple[int, ...], fill: Any) -> Any:
+    """Returns an array that is at least as large, and doubled where it has to grow."""
+    if all(n <= m for n, m in zip(shape, array.shape, strict=True)):
+        return array
+    sizes = [m if n <= m else 2 * n for n, m in zip(shape, array.shape, strict=True)]
+    larger = np.full(sizes, fill, array.dtype)
+    larger[tuple(slice(m) for m in array.shape)] = array
+    return larger
 
 
 def _line(trial_id: str, trials: Mapping[str, Trial]) -> Iterator[str]:

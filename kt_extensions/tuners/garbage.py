@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import weakref
+
+import keras
 
 
 class LongLived:
-    """Has garbage collections during a search walk what the search makes, and nothing older.
+    """Has garbage collections during a search walk what one trial makes, and nothing older.
 
     KerasTuner and Keras collect garbage twice for each trial, and each time walk all that the
-    imports of TensorFlow and the user's program have made. The user's own settings of `gc` stay as
-    they are; if the program has frozen objects itself, nothing is done.
+    imports of TensorFlow, the user's program and the trials before have made. The user's own
+    settings of `gc` stay as they are; if the program has frozen objects itself, nothing is done.
+
+    What is left out is not freed before the end of the search if it has become garbage that refers
+    to itself, as every model does: after the first trial nothing is left out while a model lives.
 
     Example:
 
@@ -27,16 +33,22 @@ class LongLived:
     def __init__(self) -> None:
         self._left_out = False
         self._decided = False  # whether to is asked once: to count what is frozen takes 40 ms
+        self._models: weakref.WeakSet[keras.Model] = weakref.WeakSet()
+
+    def watch(self, model: keras.Model) -> None:
+        """Leaves nothing out from now on while this model is alive."""
+        self._models.add(model)
 
     def leave_out(self) -> None:
-        """Leaves what is alive now out of all collections from now on; once."""
-        if self._decided:
-            return
-        self._decided = True
-        if gc.get_freeze_count() == 0:
+        """Leaves what is alive now out of all collections from now on."""
+        if not self._decided:
+            self._decided = True
+            self._left_out = gc.get_freeze_count() == 0
+            self._models.clear()
+        if self._left_out:
             gc.collect()
-            gc.freeze()
-            self._left_out = True
+            if not self._models:
+                gc.freeze()
 
     def take_in(self) -> None:
         """Takes it in again."""

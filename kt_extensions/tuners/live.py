@@ -31,6 +31,10 @@ class LiveModel(NamedTuple):
     epochs: int
     model: keras.Model
 
+    def is_of_parent(self, trial: Trial) -> bool:
+        """Whether the model was trained in the trial that this one goes on from."""
+        return bool(trial.hyperparameters.values.get(PARENT) == self.trial_id)
+
     def is_start_of(self, trial: Trial, execution: int, start: Snapshot | None) -> bool:
         """Whether a training goes on where that of this model has ended.
 
@@ -39,10 +43,9 @@ class LiveModel(NamedTuple):
             execution: The number of the training in its trial.
             start: The state that it goes on from; `None` if it begins anew.
         """
-        if start is None:
+        if start is None or not self.is_of_parent(trial):
             return False
-        goes_on_from = (trial.hyperparameters.values.get(PARENT), execution, start.epoch)
-        return (self.trial_id, self.execution, self.epochs) == goes_on_from
+        return (self.execution, self.epochs) == (execution, start.epoch)
 
 
 class Asked:

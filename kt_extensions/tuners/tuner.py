@@ -306,6 +306,11 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         check_reported(self.oracle.objective, results)
         return results
 
+    def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
+        model = super()._try_build(hp)
+        self._long_lived.watch(model)
+        return model
+
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns the model of a trial, with the weights of its best epoch.
 

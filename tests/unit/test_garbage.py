@@ -1,6 +1,7 @@
 """Garbage collections during a search."""
 
 import gc
+import weakref
 
 import keras
 import numpy as np
@@ -52,6 +53,49 @@ def test_an_interrupted_search_gives_it_back(tuner):
     with pytest.raises(KeyboardInterrupt):
         tuner.search(X, Y, verbose=0, callbacks=[Interrupt()])
     assert Watch.frozen[-1] > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_each_trial_has_made_is_left_out_too(tuner):
+    tuner.oracle.max_trials = 4
+    tuner.search(X, Y, verbose=0, callbacks=[Watch()])
+    assert Watch.frozen[1] < Watch.frozen[2] < Watch.frozen[3]
+
+
+def test_models_are_freed_though_the_user_keeps_one_for_a_while(tuner):
+    held, built = [], weakref.WeakSet()
+
+    class Keep(keras.callbacks.Callback):
+        def __deepcopy__(self, memo):
+            return self
+
+        def on_train_end(self, logs=None):
+            gc.collect()
+            alive.append(len(built))
+            held[:] = [self.model]
+            built.add(self.model)
+
+    alive = []
+    tuner.oracle.max_trials = 6
+    tuner.search(X, Y, verbose=0, callbacks=[Keep()])
+    assert alive[0] == 0
+    assert max(alive[2:]) <= 2  # the one that is kept, and that of the first trial
+
+
+def test_a_model_that_lives_is_not_left_out():
+    long_lived = LongLived()
+    long_lived.leave_out()
+    try:
+        model, others = keras.Sequential(), [[] for _ in range(1000)]
+        long_lived.watch(model)
+        before = gc.get_freeze_count()
+        long_lived.leave_out()
+        assert gc.get_freeze_count() == before
+        del model
+        long_lived.leave_out()
+        assert gc.get_freeze_count() > before + len(others) / 2
+    finally:
+        long_lived.take_in()
     assert gc.get_freeze_count() == 0
 
 
