@@ -169,7 +169,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
             ValueError: If the data do not fit a hypermodel that can tell, as our builders can.
             RuntimeError: If another search is running in the project folder.
         """
-        self._began = time.monotonic()
+        self._began = time.monotonic() if self._by_hand is None else None
         if is_chief():
             with exclusively(self.project_dir):
                 super().search(*fit_args, **fit_kwargs)

@@ -75,6 +75,16 @@ def go_on(tuner: kte.Tuner, trial_id: str = "0", epochs: int = 4) -> Any:
     return tuner.continue_trial(trial_id, X, Y, epochs=epochs, callbacks=[Epochs()], **DATA)
 
 
+def test_its_seconds_are_not_those_of_the_search(tmp_path: Path) -> None:
+    tuner = make(tmp_path, max_time=3600.0, snapshots=ALL)
+    search(tuner)
+    spent = tuner.get_state()["seconds"]
+    assert spent > 0
+    go_on(tuner)
+    assert tuner.get_state()["seconds"] == spent
+    assert make(tmp_path, max_time=3600.0, snapshots=ALL).get_state()["seconds"] <= spent
+
+
 def test_it_is_as_if_it_had_never_stopped(tmp_path: Path, epochs: list[int]) -> None:
     """The score, the best weights, the history."""
     whole = make(tmp_path / "whole", executions_per_trial=2)
