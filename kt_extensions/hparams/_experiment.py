@@ -24,10 +24,20 @@ from kt_extensions.hparams._events import hparams_event, write_atomically, write
 OBJECTIVE_TAG = "objective/"
 BEST_TAG = "best/"
 BEST_EPOCH_TAG = "best_epoch"
+EPOCHS_TAG = "epochs_trained"
 DURATION_TAG = "duration_seconds"
+PRUNED_TAG = "pruned"
 EPOCH_TAG = "epoch_"
 
-_COLUMN_ORDER = (OBJECTIVE_TAG, BEST_TAG, BEST_EPOCH_TAG, DURATION_TAG, EPOCH_TAG)
+_COLUMN_ORDER = (
+    OBJECTIVE_TAG,
+    BEST_TAG,
+    BEST_EPOCH_TAG,
+    EPOCHS_TAG,
+    DURATION_TAG,
+    PRUNED_TAG,
+    EPOCH_TAG,
+)
 _LONGEST_NUMERIC_CHOICE = 9  # From ten on, the page offers a text filter that fails on numbers.
 _PART = "experiment.pb"
 _CONFIG_RUN = re.compile(r"_config-[0-9a-f]{16}")
@@ -55,6 +65,14 @@ def best_column(metric: str) -> Any:
 
 def best_epoch_column() -> Any:
     return _metric(BEST_EPOCH_TAG, "best epoch")
+
+
+def epochs_column() -> Any:
+    return _metric(EPOCHS_TAG, "epochs trained")
+
+
+def pruned_column() -> Any:
+    return _metric(PRUNED_TAG, "pruned after (epochs)")
 
 
 def duration_column() -> Any:

@@ -7,9 +7,11 @@ import os
 from typing import Any
 
 import keras
+import keras_tuner as kt
 
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._attaching import Attached
 from kt_extensions.hparams._record import Ending, Point
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 
@@ -23,8 +25,10 @@ class HParamsLogger:
     the best epoch and at the last one, the best epoch, the duration and the status. Curves lie in
     `LOGDIR/PROJECT/SEARCH_ID/TRIAL/execution<k>/{train,validation}`. TensorFlow is not needed.
 
-    A tuner calls the methods at the moments that their names say. Several workers may write into
-    one `log_dir`; a resumed search goes on in its own rows; an overwritten one leaves none behind.
+    `attach` follows a tuner of KerasTuner's, or a subclass of one, in a script that exists; the
+    tuners of this package take `tensorboard_dir`. A program with a search loop of its own calls the
+    other methods at the moments that their names say. Several workers may write into one `log_dir`;
+    a resumed search goes on in its own rows; an overwritten one leaves none behind.
 
     Args:
         log_dir: The folder to open with `tensorboard --logdir`. Must be local; may be shared with
@@ -35,26 +39,9 @@ class HParamsLogger:
 
     Example:
         >>> import keras_tuner as kt
-        >>> class LoggedSearch(kt.RandomSearch):
-        ...     def __init__(self, *args, log_dir, **kwargs):
-        ...         super().__init__(*args, **kwargs)
-        ...         self.log = HParamsLogger(log_dir)
-        ...
-        ...     def on_search_begin(self):
-        ...         super().on_search_begin()
-        ...         self.log.on_search_begin(self.oracle, self.project_dir, self.project_name)
-        ...
-        ...     def run_trial(self, trial, *args, callbacks=(), **kwargs):
-        ...         callbacks = [*callbacks, self.log.callback(trial, execution=0)]
-        ...         return super().run_trial(trial, *args, callbacks=callbacks, **kwargs)
-        ...
-        ...     def on_trial_end(self, trial):
-        ...         super().on_trial_end(trial)
-        ...         self.log.on_trial_end(self.oracle.get_trial(trial.trial_id))
-        ...
-        ...     def on_search_end(self):
-        ...         super().on_search_end()
-        ...         self.log.on_search_end()
+        >>> tuner = kt.RandomSearch(build_model, "val_loss")  # doctest: +SKIP
+        >>> HParamsLogger("logs").attach(tuner)  # doctest: +SKIP
+        >>> tuner.search(x, y, validation_split=0.2)  # doctest: +SKIP
 
     Source:
         The HParams plugin's messages: `tensorboard/plugins/hparams/api.proto` and
@@ -72,6 +59,31 @@ class HParamsLogger:
         self._columns: experiment.Columns | None = None
         self._objective: Any = None
         self._attempts: dict[str, Attempt] = {}
+
+    def attach(self, tuner: Any) -> None:
+        """Logs the searches that this tuner runs from now on.
+
+        Curves are logged of tuners that train Keras models by `keras_tuner.Tuner.run_trial`; of
+        others the results alone.
+
+        Args:
+            tuner: A `keras_tuner.Tuner`, or of a subclass.
+
+        Raises:
+            TypeError: If it is no tuner.
+            ValueError: If its search is logged already.
+        """
+        if not isinstance(tuner, kt.engine.base_tuner.BaseTuner):
+            raise TypeError(
+                "Expected a KerasTuner tuner, such as keras_tuner.RandomSearch(...). Received: "
+                f"{tuner!r} of type {type(tuner).__name__}."
+            )
+        if getattr(tuner, "_hparams", None) is not None:
+            raise ValueError(
+                "Expected a tuner whose search is not logged yet. Received: one that was attached "
+                "before, or has a `tensorboard_dir`. Attach it once."
+            )
+        tuner._hparams = self if hasattr(tuner, "_hparams") else Attached(self, tuner)
 
     def on_search_begin(self, oracle: Any, project_dir: str, project_name: str) -> None:
         """Declares the columns, and mends rows of trials that ended while nobody was logging.
@@ -93,6 +105,7 @@ class HParamsLogger:
             [
                 *experiment.objective_columns(self._objective),
                 experiment.best_epoch_column(),
+                experiment.epochs_column(),
                 experiment.duration_column(),
             ],
         )
@@ -147,11 +160,13 @@ class HParamsLogger:
         if trial.status not in _FINISHED:
             return
         seconds = None if attempt is None else attempt.seconds
+        epochs = None if attempt is None else attempt.epochs
         attempt = attempt or self._new_attempt(trial)
         attempt.trial = trial
         executions = attempt.begun()
         curves = [execution.best for execution in executions]
-        self._write_end(trial, [execution.run for execution in executions], curves, seconds)
+        runs = [execution.run for execution in executions]
+        self._write_end(trial, runs, curves, seconds, epochs)
 
     @tolerant
     def on_search_end(self) -> None:
@@ -191,11 +206,17 @@ class HParamsLogger:
             layout.remove(run)
 
     def _write_end(
-        self, trial: Any, runs: list[str], curves: list[list[Point]], seconds: float | None
+        self,
+        trial: Any,
+        runs: list[str],
+        curves: list[list[Point]],
+        seconds: float | None,
+        epochs: int | None = None,
     ) -> None:
         _, columns = self._opened()
-        ending = Ending.of(trial, self._objective, curves, seconds)
-        columns.add(metrics=[experiment.best_column(name) for name in ending.best_metrics])
+        ending = Ending.of(trial, self._objective, curves, seconds, epochs)
+        best = [experiment.best_column(name) for name in ending.best_metrics]
+        columns.add(metrics=[*best, experiment.pruned_column()] if ending.pruned else best)
         ending.write(runs)
 
     def _opened(self) -> tuple[layout.SearchFolder, experiment.Columns]:

@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from kt_extensions import objectives
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
+from kt_extensions.reports import is_pruned
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""
@@ -36,7 +37,8 @@ class Ending:
     """The result of a trial, the same in each of its runs but for the objective's curve.
 
     Attributes:
-        completed: Whether the trial counts. A failed one has a status and a duration only.
+        completed: Whether the trial did not fail. One that did has no values but its cost.
+        pruned: Whether it was stopped before its end: then it has no objective.
         step: The best epoch, counted from 0 as in the curves and in KerasTuner.
         scalars: The values by tag.
         objective_tag: Where the curves go.
@@ -45,6 +47,7 @@ class Ending:
     """
 
     completed: bool
+    pruned: bool
     step: int
     scalars: dict[str, float]
     objective_tag: str
@@ -53,25 +56,34 @@ class Ending:
 
     @classmethod
     def of(
-        cls, trial: Any, objective: Any, curves: list[list[Point]], seconds: float | None
+        cls,
+        trial: Any,
+        objective: Any,
+        curves: list[list[Point]],
+        seconds: float | None,
+        epochs: int | None,
     ) -> Ending:
-        """Reads the oracle's record; `seconds` is None where nobody measured the duration."""
-        completed = trial.status == "COMPLETED"
+        """Reads the oracle's record; `seconds` and `epochs` are None where nobody counted."""
+        completed, pruned = trial.status == "COMPLETED", is_pruned(trial)
         best = _metrics_at_best(trial, objective) if completed else {}
         scalars = {experiment.BEST_TAG + name: value for name, value in best.items()}
-        if completed and objectives.several(objective):
+        if completed and not pruned and objectives.several(objective):
             values = objectives.values_of(trial, objective) or {}
             scalars |= {experiment.OBJECTIVE_TAG + name: value for name, value in values.items()}
+        step = int(trial.best_step or 0)
         if completed:
-            scalars[experiment.BEST_EPOCH_TAG] = float(trial.best_step or 0)
-        if seconds is not None:
-            scalars[experiment.DURATION_TAG] = seconds
+            scalars[experiment.BEST_EPOCH_TAG] = float(step)
+        if pruned:
+            scalars[experiment.PRUNED_TAG] = float(epochs or step + 1)
+        costs = {experiment.DURATION_TAG: seconds, experiment.EPOCHS_TAG: epochs}
+        scalars |= {tag: float(cost) for tag, cost in costs.items() if cost is not None}
         return cls(
             completed=completed,
-            step=int(trial.best_step or 0),
+            pruned=pruned,
+            step=step,
             scalars=scalars,
             objective_tag=experiment.OBJECTIVE_TAG + objective.name,
-            curves=_scored(trial, curves) if completed else [[] for _ in curves],
+            curves=_scored(trial, curves) if completed and not pruned else [[] for _ in curves],
             best_metrics=list(best),
         )
 

@@ -81,6 +81,11 @@ class Attempt:
             layout.remove(self._earlier.pop())
 
     @property
+    def epochs(self) -> int:
+        """How many epochs it has trained so far, over all executions."""
+        return sum(execution.epochs for execution in self.executions.values())
+
+    @property
     def seconds(self) -> float:
         """How long the attempt has taken so far."""
         return time.monotonic() - self._clock
@@ -104,6 +109,7 @@ class Execution:
         self._files: dict[str, EventFile] = {}
         self._seen: set[tuple[str, str]] = set()
         self._last_step = -1
+        self.epochs = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Execution:
         return self
@@ -116,6 +122,7 @@ class Execution:
     def log_epoch(self, epoch: int, logs: Mapping[str, float], rate: float | None) -> None:
         step = epoch if epoch > self._last_step else self._last_step + 1
         self._last_step = step
+        self.epochs += 1
         self._remember_best(step, logs)
         groups = _by_group(logs)
         if rate is not None:

@@ -20,6 +20,7 @@ from tensorboard.plugins.hparams import (
     list_session_groups,
 )
 
+import kt_extensions as kte
 from kt_extensions.hparams import HParamsLogger
 
 # Keras' own, from saving weights with NumPy 2.
@@ -32,41 +33,12 @@ Y = (X[:, 0] > 0).astype("float32")
 
 
 class LoggedSearch(kt.RandomSearch):
-    """A stock tuner whose hooks call the logger."""
+    """A stock tuner that a logger is attached to."""
 
     def __init__(self, *args: Any, log_dir: Path, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.log = HParamsLogger(log_dir)
-
-    def on_search_begin(self) -> None:
-        super().on_search_begin()
-        self.log.on_search_begin(self.oracle, self.project_dir, self.project_name)
-
-    def on_trial_begin(self, trial: Any) -> None:
-        super().on_trial_begin(trial)
-        self.log.on_trial_begin(trial)
-
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
-        executions = iter(range(self.executions_per_trial))
-        original = self._build_and_fit_model
-
-        def fit(trial: Any, *args: Any, **kwargs: Any) -> Any:
-            kwargs["callbacks"].append(self.log.callback(trial, next(executions)))
-            return original(trial, *args, **kwargs)
-
-        self._build_and_fit_model = fit
-        try:
-            return super().run_trial(trial, *args, **kwargs)
-        finally:
-            self._build_and_fit_model = original
-
-    def on_trial_end(self, trial: Any) -> None:
-        super().on_trial_end(trial)
-        self.log.on_trial_end(self.oracle.get_trial(trial.trial_id))
-
-    def on_search_end(self) -> None:
-        super().on_search_end()
-        self.log.on_search_end()
+        self.log.attach(self)
 
 
 def build(hp: kt.HyperParameters) -> keras.Model:
@@ -96,7 +68,7 @@ def search(tmp_path: Path, hypermodel: Any = build, **kwargs: Any) -> LoggedSear
     )
 
 
-def fit(tuner: LoggedSearch) -> None:
+def fit(tuner: kt.Tuner) -> None:
     tuner.search(X, Y, validation_data=(X, Y), epochs=2, batch_size=16, verbose=0)
 
 
@@ -200,6 +172,7 @@ def test_columns_of_the_page(tmp_path: Path) -> None:
         "loss at best",
         "val_accuracy at best",
         "best epoch",
+        "epochs trained",
         "duration (s)",
         "accuracy (last)",
         "loss (last)",
@@ -353,3 +326,56 @@ def test_search_without_keras(tmp_path: Path) -> None:
         assert numbers["objective/val_loss"] == pytest.approx(x * x)
         assert numbers["best/distance"] == pytest.approx(abs(x))
         assert hparams(rows[f"parabola/{trial_id}"]) == {"x": x}
+
+
+def test_promotions_of_kerastuners_hyperband(tmp_path: Path) -> None:
+    """A promoted trial is a row of its own, which names the trial that it goes on from."""
+    tuner = kt.Hyperband(
+        build,
+        objective=kt.Objective("val_loss", "min"),
+        max_epochs=3,
+        factor=3,
+        seed=1,
+        directory=tmp_path / "results",
+        project_name="digits",
+    )
+    HParamsLogger(tmp_path / "logs").attach(tuner)
+    tuner.search(X, Y, validation_data=(X, Y), batch_size=16, verbose=0)
+    backend = Backend(tmp_path / "logs")
+    check_rows(backend, tuner)
+    rows = backend.rows()
+    promoted = [hparams(row) for row in rows.values() if "tuner/trial_id" in hparams(row)]
+    assert promoted
+    for values in promoted:
+        parent = hparams(rows[f"digits/{values['tuner/trial_id']}"])
+        assert parent["tuner/epochs"] == values["tuner/initial_epoch"]
+    for row in rows.values():
+        values = hparams(row)
+        trained = values["tuner/epochs"] - values["tuner/initial_epoch"]
+        assert metrics(row)["epochs_trained"] == trained
+
+
+def test_a_pruned_trial_is_told_apart(tmp_path: Path) -> None:
+    class Second:
+        def verdict(self, progress: Any) -> str | None:
+            return "enough" if len(progress.others) == 1 else None
+
+    oracle = kt.oracles.RandomSearchOracle(kt.Objective("val_loss", "min"), max_trials=3, seed=1)
+    tuner = kte.Tuner(
+        oracle, build, pruner=Second(), directory=tmp_path / "results", project_name="digits"
+    )
+    HParamsLogger(tmp_path / "logs").attach(tuner)
+    fit(tuner)
+    rows = {name: metrics(row) for name, row in Backend(tmp_path / "logs").rows().items()}
+    assert ["pruned" in numbers for numbers in rows.values()] == [False, True, False]
+    assert ["objective/val_loss" in numbers for numbers in rows.values()] == [True, False, True]
+    assert [numbers["epochs_trained"] for numbers in rows.values()] == [2, 1, 2]
+    assert rows["digits/1"]["pruned"] == 1
+
+
+def test_what_cannot_be_attached(tmp_path: Path) -> None:
+    logger = HParamsLogger(tmp_path / "logs")
+    with pytest.raises(TypeError, match="Expected a KerasTuner tuner"):
+        logger.attach(build)
+    with pytest.raises(ValueError, match="not logged yet"):
+        logger.attach(search(tmp_path))

@@ -244,11 +244,32 @@ def test_metric_columns_start_with_the_objective_and_its_direction(
         ("", "objective/val_accuracy", "val_accuracy (max)"),
         ("", "best/loss", "loss at best"),
         ("", "best_epoch", "best epoch"),
+        ("", "epochs_trained", "epochs trained"),
         ("", "duration_seconds", "duration (s)"),
         ("train", "epoch_loss", "loss (last)"),
         ("train", "epoch_accuracy", "accuracy (last)"),
         ("validation", "epoch_accuracy", "val_accuracy (last)"),
     ]
+
+
+def test_a_pruned_trial_has_no_objective(oracle: Oracle, tmp_path: Path) -> None:
+    """It is told apart from a completed one by the epochs after which it was pruned."""
+    logger = begin(oracle, tmp_path)
+    trials = [oracle.create_trial(f"tuner{i}") for i in range(2)]
+    for trial in trials:
+        train(logger, trial, [0.5, 0.625])
+    trials[1].message = "Pruned: the median is better."
+    for trial in trials:
+        end(oracle, logger, trial, {"val_accuracy": 0.625, "loss": 0.5}, step=1)
+    runs = read(tmp_path / "logs")
+    completed, pruned = (runs[f"digits/000{i}/execution0"] for i in range(2))
+    assert completed["objective/val_accuracy"][-1] == (1, 0.625)
+    assert "objective/val_accuracy" not in pruned
+    assert "pruned" not in completed
+    assert pruned["pruned"] == [(1, 2.0)]
+    assert pruned["epochs_trained"] == completed["epochs_trained"] == [(1, 2.0)]
+    tags = [m.name.tag for m in experiment(tmp_path / "logs").metric_infos]
+    assert tags.index("pruned") > tags.index("duration_seconds")
 
 
 def test_executions_average_to_the_score(oracle: Oracle, tmp_path: Path) -> None:
