@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kt_extensions import objectives as objectives_of
-from kt_extensions import pareto, store
+from kt_extensions import pareto
 from kt_extensions.plots.drawing import BEST, TEXT, TRIAL, dots, finish, new_axes, spans_magnitudes
-from kt_extensions.plots.source import oracle_of, read_states
+from kt_extensions.searches import view_of
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -67,33 +66,18 @@ def plot_pareto_front(
 class _Search(NamedTuple):
     title: str
     directions: dict[str, str]
-    trials: dict[str, dict[str, float]]  # the objectives of the completed ones, by their names
+    trials: dict[str, list[float]]  # the objectives of the completed ones
 
 
 def _search(source: Any) -> _Search:
-    if isinstance(source, (str, os.PathLike)):
-        return _read_project(os.fspath(source))
-    oracle = oracle_of(source)
-    known = ((t, objectives_of.values_of(t, oracle.objective)) for t in oracle.trials.values())
-    trials = {trial.trial_id: values for trial, values in known if values is not None}
-    return _Search(source.project_name, objectives_of.directions(oracle.objective), trials)
-
-
-def _read_project(folder: str) -> _Search:
-    states = read_states(folder)
-    directions = (store.search_of(folder) or {}).get("objectives")
-    if directions is None:
+    search = view_of(source)
+    if isinstance(source, (str, os.PathLike)) and len(search.objectives) < 2:
         raise ValueError(
             "Expected the folder of a search with several objectives, made by an oracle of "
-            f"kt_extensions. Received: {folder!r}, which does not tell them. Give the tuner."
+            f"kt_extensions. Received: {search.folder!r}, which does not tell them. Give the tuner."
         )
-    trials = {}
-    for state in states:
-        metrics = state["metrics"]["metrics"] if state["status"] == "COMPLETED" else {}
-        values = objectives_of.values_at(metrics, state["best_step"], directions)
-        if values is not None:
-            trials[state["trial_id"]] = values
-    return _Search(os.path.basename(os.path.abspath(folder)), directions, trials)
+    trials = {trial.trial_id: trial.scores for trial in search.trials if trial.scores}
+    return _Search(search.name, dict(search.objectives), trials)
 
 
 def _label(name: str, search: _Search) -> str:
@@ -113,7 +97,7 @@ def _two(asked: tuple[str, str] | None, search: _Search) -> tuple[str, ...]:
 
 def _draw(axes: Axes, search: _Search, names: tuple[str, ...]) -> None:
     signs = [1.0 if d == "min" else -1.0 for d in search.directions.values()]
-    values = np.array([[*trial.values()] for trial in search.trials.values()])
+    values = np.array([*search.trials.values()])
     on_front = pareto.fronts(values * signs) == 0
     best = int(pareto.compromises(values * signs)[0])
     x, y = values[:, [[*search.directions].index(name) for name in names]].T
