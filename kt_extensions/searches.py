@@ -117,9 +117,9 @@ class SearchView:
 
     @property
     def incumbents(self) -> list[TrialView]:
-        """The trials that were better than all before them."""
+        """The trials that were better than all before them; pruned ones only if no other ended."""
         steps: list[TrialView] = []
-        for trial in self.scored:
+        for trial in [t for t in self.scored if not t.pruned] or self.scored:
             if not steps or self.is_better(_score(trial), _score(steps[-1])):
                 steps.append(trial)
         return steps
@@ -166,13 +166,23 @@ def _view_of_tuner(tuner: Any) -> SearchView:
             "Expected the tuner of a search that runs in this process. Received: that of a worker, "
             "which does not have the trials. Pass the project folder of the chief."
         )
-    objective = tuner.oracle.objective
+    return view_of_oracle(tuner.oracle, tuner.project_name, getattr(tuner, "project_dir", ""))
+
+
+def view_of_oracle(oracle: Any, name: str, folder: str | os.PathLike[str]) -> SearchView:
+    """Returns how the search of an oracle stands.
+
+    Args:
+        oracle: A `keras_tuner.Oracle`, not a worker's client of one.
+        name: The name of the project.
+        folder: The project folder.
+    """
     return _view(
-        name=tuner.project_name,
-        folder=str(getattr(tuner, "project_dir", "")),
-        objective=(objective.name, objective.direction),
-        objectives=objectives_of.directions(objective),
-        states=[trial.get_state() for trial in list(tuner.oracle.trials.values())],
+        name=name,
+        folder=os.fspath(folder),
+        objective=(oracle.objective.name, oracle.objective.direction),
+        objectives=objectives_of.directions(oracle.objective),
+        states=[trial.get_state() for trial in list(oracle.trials.values())],
     )
 
 

@@ -40,6 +40,11 @@ class SearchFolder:
     def trial(self, trial_id: str) -> str:
         return os.path.join(self.path, trial_id)
 
+    @property
+    def summary(self) -> str:
+        """The run that sums the search up."""
+        return os.path.join(self.path, "summary")
+
 
 def open_search(log_dir: str, project_dir: str, project_name: str) -> SearchFolder:
     """Finds or makes the search's folder and deletes what an overwritten search left behind."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,6 +16,8 @@ from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._attaching import Attached
 from kt_extensions.hparams._record import Ending, Point
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
+from kt_extensions.hparams._summary import write_summary
+from kt_extensions.searches import SearchView, view_of_oracle
 
 _FINISHED = ("COMPLETED", "FAILED")
 
@@ -59,6 +63,7 @@ class HParamsLogger:
         self._columns: experiment.Columns | None = None
         self._objective: Any = None
         self._attempts: dict[str, Attempt] = {}
+        self._view: Callable[[], SearchView] | None = None
 
     def attach(self, tuner: Any) -> None:
         """Logs the searches that this tuner runs from now on.
@@ -99,6 +104,8 @@ class HParamsLogger:
         self._objective = oracle.objective
         self._attempts = {}
         self._search = layout.open_search(self._log_dir, project_dir, project_name)
+        if hasattr(oracle, "trials"):
+            self._view = functools.partial(view_of_oracle, oracle, project_name, project_dir)
         self._columns = experiment.Columns(self._log_dir, self._search.path)
         self._columns.add(
             experiment.hyperparameter_columns(oracle.get_space()),
@@ -170,9 +177,17 @@ class HParamsLogger:
 
     @tolerant
     def on_search_end(self) -> None:
-        """Closes the files of trials that were cut short. They are logged anew on a resume."""
+        """Closes the files of trials that were cut short, and sums the search up.
+
+        Those trials are logged anew on a resume. A worker, which does not have the trials of the
+        others, writes no summary.
+        """
         while self._attempts:
             self._attempts.popitem()[1].close()
+        if self._view is not None and self._search is not None:
+            search = self._view()
+            if search.trials:
+                write_summary(self._search.summary, search)
 
     def _begin(self, trial: Any) -> Attempt:
         if before := self._attempts.get(trial.trial_id):

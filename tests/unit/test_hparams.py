@@ -112,7 +112,7 @@ def read(log_dir: Path) -> dict[str, Run]:
     """All runs below `log_dir` without the search's id: the scalars by tag, start and end."""
     runs: dict[str, Run] = {}
     for folder, _, names in sorted(os.walk(log_dir)):
-        for name in sorted(n for n in names if "tfevents" in n):
+        for name in sorted(n for n in names if "tfevents" in n and Path(folder).name != "summary"):
             parts = Path(folder).relative_to(log_dir).parts
             run = runs.setdefault("/".join(parts[:1] + parts[2:]), {})
             for key, value in entries(os.path.join(folder, name)):
@@ -578,3 +578,46 @@ def test_logger_survives_pickling_before_the_search(tmp_path: Path) -> None:
     oracle = make_oracle(tmp_path, [PLAIN])
     logger.on_search_begin(oracle, str(tmp_path / "digits"), "digits")
     assert experiment(tmp_path / "logs").metric_infos
+
+
+def summary_of(tmp_path: Path) -> dict[str, Any]:
+    """What the last call has written: a text by its tag, a picture's width and first bytes."""
+    (folder,) = (tmp_path / "logs").glob("*/*/summary")
+    found: dict[str, Any] = {}
+    for path in sorted(folder.iterdir()):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                strings = list(value.tensor.string_val)
+                kind = value.metadata.plugin_data.plugin_name
+                content = strings[0].decode() if kind == "text" else (strings[0], strings[2][:4])
+                found[value.tag] = (event.step, kind, content)
+    return found
+
+
+def test_the_search_is_summed_up(oracle: Oracle, tmp_path: Path) -> None:
+    logger = begin(oracle, tmp_path)
+    trials = [oracle.create_trial(f"tuner{i}") for i in range(3)]
+    trials[1].message = "Pruned: the median is better."
+    trials[2].message = "Traceback\n  ...\nValueError: <b>no | good</b>"
+    for trial, score in zip(trials[:2], (0.5, 0.75), strict=True):
+        train(logger, trial, [score])
+        end(oracle, logger, trial, {"val_accuracy": score})
+    end(oracle, logger, trials[2], status="FAILED")
+    logger.on_search_end()
+    step, kind, text = summary_of(tmp_path)["search"]
+    assert (step, kind) == (3, "text")
+    assert "3 trials: 1 completed, 1 pruned, 1 failed." in text
+    assert "| 0000 | 0.5 | 16 | 0.01 | plain |" in text
+    assert "0.75 |" not in text  # a pruned trial is no match for one that ran to its end
+    assert "| 0002 | ValueError: \\<b\\>no \\| good\\</b\\> |" in text
+    assert summary_of(tmp_path)["history"] == (3, "images", (b"770", b"\x89PNG"))
+
+
+def test_a_worker_sums_nothing_up(oracle: Oracle, tmp_path: Path) -> None:
+    class Client:
+        objective, get_space = oracle.objective, oracle.get_space
+
+    logger = HParamsLogger(tmp_path / "logs")
+    logger.on_search_begin(Client(), str(tmp_path / "digits"), "digits")
+    logger.on_search_end()
+    assert not list((tmp_path / "logs").glob("*/*/summary"))
