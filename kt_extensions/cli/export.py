@@ -1,0 +1,47 @@
+"""`kt-extensions export`: the trials as a file."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from kt_extensions.cli.command import command
+
+if TYPE_CHECKING:
+    from kt_extensions.cli.command import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Declares the command."""
+    parser = command(
+        commands,
+        "export",
+        "Writes the trials to files, as `tuner.results()` has them",
+        "kt-extensions export results/digits --csv results.csv",
+    )
+    parser.add_argument("--csv", metavar="FILE", help="a table, one row for each trial")
+    parser.add_argument("--json", metavar="FILE", help="all that is known, learning curves, too")
+
+    def check_and_run(parsed: argparse.Namespace) -> None:
+        if not (parsed.csv or parsed.json):
+            parser.error("expected --csv FILE or --json FILE, or both")
+        run(parsed)
+
+    parser.set_defaults(run=check_and_run)
+
+
+def run(parsed: argparse.Namespace) -> None:
+    """Writes the files that are asked for.
+
+    Raises:
+        FileNotFoundError: If the folder holds no trials.
+        OSError: If a file cannot be written.
+    """
+    from kt_extensions.html_report.standing import results_of
+    from kt_extensions.searches import view_of
+
+    results = results_of(view_of(parsed.project))
+    for file, write in ((parsed.csv, results.to_csv), (parsed.json, results.to_json)):
+        if file:
+            write(file)
+            print(f"Wrote {file}.")

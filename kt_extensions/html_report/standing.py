@@ -1,0 +1,104 @@
+"""How a search stands: which trials are the best, how many ended how, how large its space is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import keras_tuner as kt
+import numpy as np
+
+from kt_extensions import pareto
+from kt_extensions.description import SpaceDescription, describe
+from kt_extensions.reports import read_report
+from kt_extensions.results import Results
+from kt_extensions.searches import SearchView, TrialView
+
+
+def ranked(search: SearchView) -> list[TrialView]:
+    """Returns the trials that have a score, the best first; pruned ones after all others.
+
+    Of several objectives the best compromises come first, as with a tuner's `get_best_trials`.
+    """
+    trials = [trial for trial in search.scored if trial.scores]
+    order = pareto.compromises(_minimized(search, trials))
+    return sorted((trials[i] for i in order), key=lambda trial: trial.pruned)
+
+
+def front(search: SearchView) -> list[TrialView]:
+    """Returns the trials that no other one dominates, sorted by the first objective."""
+    trials = [trial for trial in search.scored if trial.scores]
+    values = _minimized(search, trials)
+    best = np.flatnonzero(pareto.fronts(values) == 0)
+    return [trials[i] for i in best[np.argsort(values[best, 0], kind="stable")]]
+
+
+def best_trial(search: SearchView) -> TrialView:
+    """Returns the best trial.
+
+    Raises:
+        ValueError: If no trial is completed.
+    """
+    trials = ranked(search)
+    if not trials:
+        raise ValueError(
+            "Expected a search with a completed trial. Received: "
+            f"{search.folder!r}, whose trials are {counted(search)}. "
+            f"`kt-extensions report` shows why trials have failed."
+        )
+    return trials[0]
+
+
+def counted(search: SearchView) -> str:
+    """Returns how many trials ended how, in words.
+
+    Example:
+        >>> counted(SearchView("digits", "", "val_loss", "min", [("val_loss", "min")], [], []))
+        'none'
+    """
+    statuses = [trial.status.lower() for trial in search.trials]
+    counts = {status: statuses.count(status) for status in sorted(set(statuses))}
+    return ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "none"
+
+
+def described(search: SearchView) -> SpaceDescription:
+    """Returns the search space, and how much of it was tried in which time.
+
+    A trial that goes on from another one has that one's configuration and is not counted.
+    """
+    hyperparameters = kt.HyperParameters()
+    hyperparameters.merge(search.space)
+    times = [trial.duration for trial in search.trials if trial.duration]
+    return describe(
+        hyperparameters,
+        seconds_per_trial=fmean(times) if times else None,
+        max_trials=sum(trial.parent is None for trial in search.trials) or None,
+    )
+
+
+def results_of(search: SearchView) -> Results:
+    """Returns the trials as `kt_extensions.Tuner.results` does."""
+    return Results(_result(search, trial) for trial in search.trials)
+
+
+def _result(search: SearchView, trial: TrialView) -> dict[str, Any]:
+    report = read_report(Path(search.folder, f"trial_{trial.trial_id}"))
+    return {
+        "trial_id": trial.trial_id,
+        "status": trial.status,
+        "scores": [score for _, score in sorted(report.scores.items())],
+        "score": trial.score,
+        "values": trial.values,
+        "epochs": trial.epochs,
+        "history": trial.history,
+        "parent": trial.parent,
+        "duration": trial.duration,
+        "message": trial.message,
+    }
+
+
+def _minimized(search: SearchView, trials: list[TrialView]) -> Any:
+    signs = [1.0 if direction == "min" else -1.0 for _, direction in search.objectives]
+    scores = [trial.scores for trial in trials]
+    return np.array(scores).reshape(-1, len(signs)) * signs

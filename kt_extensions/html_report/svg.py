@@ -1,0 +1,72 @@
+"""Matplotlib's figures as elements of an HTML page."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from kt_extensions.html_report.elements import Html
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SVG = "http://www.w3.org/2000/svg"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_COLOR = re.compile(r"#[0-9a-f]{6}\b")
+_REFERENCE = re.compile(r"url\(#(.*?)\)")
+
+# The colors of `kt_extensions.plots.drawing`, and the names that the style sheet has for them.
+_NAMED = {
+    "#ffffff": "paper",
+    "#000000": "ink",
+    "#333333": "ink",
+    "#999999": "line",
+    "#e5e5e5": "grid",
+    "#56b4e9": "trial",
+    "#0072b2": "best",
+    "#d55e00": "failed",
+}
+
+
+def inline(figure: Figure, name: str, label: str) -> Html:
+    """Returns a figure as an `svg` element, whose colors follow the page's.
+
+    Args:
+        figure: The figure.
+        name: What all its ids begin with, so that those of two figures differ.
+        label: What it shows, for those who cannot see it.
+    """
+    stream = io.BytesIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(stream, format="svg", metadata=nothing)
+    root = ElementTree.fromstring(stream.getvalue())
+    for parent in root.iter():
+        for child in [c for c in parent if c.tag in (f"{{{_SVG}}}style", f"{{{_SVG}}}metadata")]:
+            parent.remove(child)
+    for node in root.iter():
+        _clean(node, name)
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    root.attrib |= {"role": "img", "aria-label": label}
+    return Html(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _clean(node: Any, name: str) -> None:
+    """Leaves out namespaces, which HTML knows itself, and makes ids and colors the page's."""
+    node.tag = node.tag.rpartition("}")[2]
+    if _HREF in node.attrib:
+        node.attrib["href"] = node.attrib.pop(_HREF)
+    for key, value in node.attrib.items():
+        if key == "id":
+            node.attrib[key] = f"{name}-{value}"
+        elif key == "href" and value.startswith("#"):
+            node.attrib[key] = f"#{name}-{value[1:]}"
+        elif key in ("style", "clip-path"):
+            referring = _REFERENCE.sub(rf"url(#{name}-\1)", value)
+            node.attrib[key] = _COLOR.sub(_named, referring)
+
+
+def _named(color: re.Match[str]) -> str:
+    return f"var(--{_NAMED[color[0]]})" if color[0] in _NAMED else color[0]
