@@ -64,6 +64,19 @@ class Random:
         return first_untried(history, rng.random((8, len(history.space))), rng)
 
 
+def starting_up(history: History, n_startup: int) -> bool:
+    """Whether too little is known for a model of the space.
+
+    Pruned trials count, or a search that prunes most of its first trials would never learn.
+
+    Args:
+        history: The trials so far.
+        n_startup: Trials that have to have ended with a score, one of them not pruned.
+    """
+    scored = int(np.isfinite(history.y).sum())
+    return scored < n_startup or not history.completed.any() or not len(history.space)
+
+
 def startup_point(history: History, rng: np.random.Generator) -> Array:
     """Returns the next point of a scrambled Sobol sequence over the space.
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
-from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.branches import Branch, fixed, other_branch
 from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Owner, Prior, fit
 from kt_extensions.samplers.kernels import Embedding
@@ -68,7 +68,8 @@ class GP:
     some of the others.
 
     Args:
-        n_startup: Completed trials before the first model; until then points of a Sobol sequence.
+        n_startup: Trials with a score before the first model; until then points of a Sobol
+            sequence.
         n_candidates: Points of which the best is proposed: uniform ones, and half as many near the
             best trials; then come several rounds near the best candidates.
         hopeful: Probability of a proposal by the lower confidence bound of the scores with a drawn
@@ -114,7 +115,7 @@ class GP:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
-        if history.completed.sum() < self.n_startup or not len(history.space):
+        if starting_up(history, self.n_startup):
             return startup_point(history, rng)
         history = scalarized(history, rng)
         hopeful = rng.random() < self.hopeful

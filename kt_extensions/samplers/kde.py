@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.fidelities import at_one_fidelity, full_budgets
 from kt_extensions.history import History
-from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.densities import Kernels, mixture, rank_weights, trial_kernels
 from kt_extensions.samplers.parzen import Features, ParzenEstimator
 from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
@@ -80,8 +80,7 @@ class KDE:
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         configurations = at_one_fidelity(history)
-        scored = int(np.isfinite(configurations.y).sum())
-        if scored < self.n_startup or not len(history.space):
+        if starting_up(configurations, self.n_startup):
             return startup_point(configurations, rng)
         if rng.random() < self.random_share:
             return first_untried(history, rng.random((8, len(history.space))), rng)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
-from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.kernels import Embedding
 from kt_extensions.samplers.observations import (
     normalized_scores,
@@ -53,7 +53,8 @@ class Skopt:
             randomized trees) or "GBRT" (gradient boosted quantiles).
         acquisition: What to promise: "EI" (the expected improvement), "PI" (its probability) or
             "LCB" (a low confidence bound of the score).
-        n_startup: Completed trials before the first model; until then points of a Sobol sequence.
+        n_startup: Trials with a score before the first model; until then points of a Sobol
+            sequence.
         n_candidates: Points of which the best is proposed: uniform ones, and half as many near the
             best trials; then come several rounds near the best candidates.
         most_points: The largest number of finished trials in the model: the best, the latest and
@@ -96,7 +97,7 @@ class Skopt:
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         space = history.space
-        if history.completed.sum() < self.n_startup or not len(space):
+        if starting_up(history, self.n_startup):
             return startup_point(history, rng)
         history = scalarized(history, rng)
         rows, y = _observations(history, self.most_points)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.history import History
-from kt_extensions.samplers.base import first_untried, startup_point
+from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, fixed, levels_of
 from kt_extensions.samplers.densities import rank_weights, trial_density
 from kt_extensions.samplers.parzen import Features
@@ -39,7 +39,8 @@ class TPE:
     have, by the model of all trials or by that of the trials with this category alone.
 
     Args:
-        n_startup: Completed trials before the first model; until then points of a Sobol sequence.
+        n_startup: Trials with a score before the first model; until then points of a Sobol
+            sequence.
         n_candidates: Points drawn from `l`, of which the best is proposed.
         quantile: Share of the scored trials that count as good (gamma in the papers).
         most_good: The largest number of good trials.
@@ -79,7 +80,7 @@ class TPE:
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
-        if history.completed.sum() < self.n_startup or not len(history.space):
+        if starting_up(history, self.n_startup):
             return startup_point(history, rng)
         branch = None
         if rng.random() < self.explore:

@@ -1,0 +1,54 @@
+"""When the model of a sampler begins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kt_extensions.history import TrialTable
+from kt_extensions.samplers import GP, KDE, TPE, Skopt
+from kt_extensions.samplers.base import starting_up
+from kt_extensions.space import Dimension, Interval, SearchSpace
+
+SPACE = SearchSpace([Dimension("x", Interval(0.0, 1.0)), Dimension("y", Interval(0.0, 1.0))])
+
+
+def table_of(*trials: tuple[float, bool]) -> TrialTable:
+    """Trials with a score, pruned or not."""
+    table = TrialTable(SPACE, seed=0)
+    for number, (score, pruned) in enumerate(trials):
+        table.start(str(number), np.full(2, number / 20), None)
+        table.finish(str(number), np.full(2, number / 20), score, 1, pruned=pruned)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        ([(1.0, False)] * 2, True),
+        ([(1.0, False)] * 3, False),
+        ([(1.0, False), (1.0, True), (1.0, True)], False),
+        ([(1.0, True)] * 9, True),
+        ([(1.0, False), (1.0, False), (np.inf, False)], True),
+        ([(1.0, False), (1.0, False), (np.inf, False), (1.0, True)], False),
+    ],
+)
+def test_trials_that_count(trials: Any, expected: bool) -> None:
+    assert starting_up(table_of(*trials).history(), 3) == expected
+
+
+@pytest.mark.parametrize("sampler", [TPE(), GP(), Skopt(), KDE()], ids=lambda s: type(s).__name__)
+def test_a_search_that_prunes_most_learns(sampler: Any) -> None:
+    table, rng = TrialTable(SPACE, seed=0), np.random.default_rng(0)
+    whole: list[float] = []
+    for number in range(40):
+        x = np.asarray(sampler.suggest(table.history(), rng))
+        distance = float(np.abs(x - 0.3).sum())
+        pruned = len(whole) >= 3 and distance > np.median(whole)
+        table.start(str(number), x, x)
+        table.finish(str(number), x, distance, 1, pruned=pruned)
+        whole += [] if pruned else [distance]
+    assert min(whole[3:]) < 0.1
+    assert len(whole) > 8
