@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -32,9 +33,10 @@ def write_summary(run: str, search: SearchView) -> None:
     values = [_text("search", markdown(search))]
     if importlib.util.find_spec("matplotlib") is not None:
         values += [_image(name, figure) for name, figure in _figures(search)]
-    step = len(search.trials)
-    events = [event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[v])) for v in values]
-    write_events(run, events)
+    summary = summary_pb2.Summary(value=values)
+    write_events(
+        run, [event_pb2.Event(wall_time=time.time(), step=len(search.trials), summary=summary)]
+    )
 
 
 def markdown(search: SearchView) -> str:
@@ -45,7 +47,7 @@ def markdown(search: SearchView) -> str:
     """
     parts = [f"# {_escaped(search.name)}", _counts(search)]
     if search.best is not None:
-        parts += ["## The best", _best(search, search.best), "## The first ten", _ranking(search)]
+        parts += ["## The best", _best(search, search.best), "## The ten best", _ranking(search)]
     failed = [trial for trial in search.trials if trial.failed and trial.message]
     if failed:
         parts += ["## What has failed", _table(["trial", "reason"], map(_reason, failed))]
