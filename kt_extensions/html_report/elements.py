@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import html
-import re
+
+from kt_extensions.html_report.cleaning import plain
 
 _VOID = frozenset({"meta", "br", "col"})
-_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_LINE_END = re.compile(r"\r\n?")
-_NOT_A_CHARACTER = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class Html(str):
@@ -51,13 +49,10 @@ def joined(*children: str) -> Html:
 
 
 def escaped(text: str) -> Html:
-    r"""Returns a text so that a browser shows it, without what HTML cannot hold.
-
-    Colors for a terminal are left out, other control characters replaced.
+    """Returns a text so that a browser shows it.
 
     Example:
-        >>> escaped("\x1b[31m<b>\x1b[0m\x00")
-        '&lt;b&gt;\ufffd'
+        >>> escaped("<b>")
+        '&lt;b&gt;'
     """
-    plain = _LINE_END.sub("\n", _ESCAPE_SEQUENCE.sub("", text))
-    return Html(html.escape(_NOT_A_CHARACTER.sub("\ufffd", plain)))
+    return Html(html.escape(plain(text)))

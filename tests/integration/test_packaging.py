@@ -93,7 +93,10 @@ def test_every_folder_with_code_is_listed():
 def test_wheel_has_all_code_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     info = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
-    notes = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "top_level.txt")}
+    notes = {
+        f"{info}/{name}"
+        for name in ("METADATA", "WHEEL", "RECORD", "top_level.txt", "entry_points.txt")
+    }
     assert names == {*ALL_CODE, "kt_extensions/py.typed", f"{info}/licenses/LICENSE", *notes}
     assert zipfile.ZipFile(wheel).read(f"{info}/top_level.txt") == b"kt_extensions\n"
 
