@@ -122,19 +122,28 @@ class SearchProgress:
             trial: The trial that is about to run, for the first time or again.
         """
         self._number(trial)
+        self._left = 0
         self._trial_began = time.monotonic()
         self._running = f"trial {trial.trial_id}  {_values(trial)}"
 
     @_harmless
-    def on_epoch_end(self, trial: Any, epoch: int, logs: Mapping[str, float] | None) -> None:
+    def on_epoch_end(
+        self,
+        trial: Any,
+        epoch: int,
+        logs: Mapping[str, float] | None,
+        planned: int | None = None,
+    ) -> None:
         """Shows how far the running trial is.
 
         Args:
             trial: The running trial.
             epoch: The epoch that ended, counted from 0.
             logs: Keras' metrics of the epoch.
+            planned: The epochs after which the training ends; `None` if that is not known.
         """
-        state = f"epoch {epoch + 1}"
+        self._left = 0 if planned is None else planned - epoch - 1
+        state = f"epoch {epoch + 1}" if planned is None else f"epoch {epoch + 1} of {planned}"
         if logs and self._objective.has_value(logs):
             state += f", {_told({name: logs[name] for name in self._names()})}"
         self._running = f"trial {trial.trial_id}  {state}  {_values(trial)}"
@@ -150,6 +159,7 @@ class SearchProgress:
         if trial.status in _FINISHED:
             self._count(trial)
             self._estimate(now)
+            self._saved += self._left if is_pruned(trial) else 0
         self._running = ""
         self._console.print(self._line(trial, now), soft_wrap=True)
 
@@ -168,6 +178,8 @@ class SearchProgress:
         self._ends_at: float | None = None
         self._numbers: dict[str, int] = {}
         self._finished = self._finished_before = self._failed = self._pruned = 0
+        self._left = 0  # epochs that the running trial has before it
+        self._saved = 0  # epochs that pruned trials had before them
         self._best: Any = None
         self._front: list[Any] = []  # the trials of the Pareto front
         self._running = ""
@@ -188,8 +200,11 @@ class SearchProgress:
             self._best = trial
 
     def _is_best(self, trial: Any) -> bool:
+        """A trial that was pruned is better than others that were, and than no other."""
         best = self._best
-        return best is None or bool(self._objective.better_than(trial.score, best.score))
+        if best is None or is_pruned(trial) != is_pruned(best):
+            return best is None or is_pruned(best)
+        return bool(self._objective.better_than(trial.score, best.score))
 
     def _names(self) -> list[str]:
         return list(objectives.directions(self._objective))
@@ -238,7 +253,8 @@ class SearchProgress:
     def _summary(self, reason: str | None) -> rich.text.Text:
         why = f" ({reason})" if reason else ""
         completed = self._finished - self._failed - self._pruned
-        pruned = f"{self._pruned} pruned, " if self._pruned else ""
+        saved = f" ({self._saved} epochs saved)" if self._saved else ""
+        pruned = f"{self._pruned} pruned{saved}, " if self._pruned else ""
         counts = f"{completed} completed, {pruned}{self._failed} failed"
         took = _duration(time.monotonic() - self._began)
         best = "no finite score"
@@ -275,6 +291,8 @@ class SearchProgress:
         if self._ends_at is not None:
             facts.append(f"{_duration(self._ends_at - now)} left")
         text = rich.text.Text("  ".join(facts))
+        if self._saved:
+            text.append(f"  {self._saved} epochs saved")
         if self._failed:
             text.append(f"  {self._failed} failed", "red")
         grid = rich.table.Table.grid(padding=(0, 2), expand=True)

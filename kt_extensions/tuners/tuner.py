@@ -247,7 +247,8 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         """Tells the display that an epoch has ended."""
         super().on_epoch_end(trial, model, epoch, logs)
         if self._progress is not None:
-            self._progress.on_epoch_end(trial, epoch, logs)
+            planned = getattr(getattr(model, "history", None), "params", {}).get("epochs")
+            self._progress.on_epoch_end(trial, epoch, logs, planned)
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, whatever comes of that, and tells the log and the display."""

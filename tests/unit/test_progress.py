@@ -102,6 +102,25 @@ def test_plain_lines(clock: Clock) -> None:
     ]
 
 
+def test_pruned_trials_save_epochs_and_are_not_the_best(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(), 4, console=target)
+    progress.on_search_begin()
+    why = "Pruned: worse than the median of 6 trials after 3 epochs."
+    for number, score, message in [(0, 0.7, why), (1, 0.5, ""), (2, 0.9, why), (3, 0.6, "")]:
+        progress.on_trial_begin(trial(number))
+        progress.on_epoch_end(trial(number), 2, {"val_accuracy": score}, 3 if not message else 20)
+        progress.on_trial_end(trial(number, "COMPLETED", score, message))
+    progress.on_search_end(None)
+    lines = printed(target).splitlines()
+    bests = [line.partition("best ")[2].partition(",")[0] for line in lines]
+    assert bests[:4] == ["0.7 in trial 00", *["0.5 in trial 01"] * 2, "0.6 in trial 03"]
+    assert lines[4] == (
+        "Search ended: 2 completed, 2 pruned (34 epochs saved), 0 failed, 0:00; "
+        "best val_accuracy 0.6 in trial 03."
+    )
+
+
 def test_resumed_search_counts_earlier_trials_but_not_their_pace(clock: Clock) -> None:
     target = console()
     earlier = [trial(0, "COMPLETED", 0.9), trial(1, "FAILED"), trial(2, "RUNNING")]
