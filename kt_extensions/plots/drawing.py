@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+
+from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, distinct for every kind of colour vision and in grey print:
 # https://jfly.uni-koeln.de/color/
@@ -17,6 +20,12 @@ _LOG_RATIO = 100.0
 
 def new_axes() -> Axes:
     """Returns the axes of a new figure, which is not registered with pyplot."""
+    axes: Axes = new_figure().add_subplot()
+    return axes
+
+
+def new_figure(width: float = 7, height: float = 4) -> Figure:
+    """Returns a new figure of so many inches, which is not registered with pyplot."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -25,10 +34,45 @@ def new_axes() -> Axes:
             "Figures need matplotlib, which is not installed. "
             'Install it with: pip install "kt-extensions[plots]"'
         ) from error
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes: Axes = figure.add_subplot()
-    return axes
+    return figure
+
+
+def write_instead(axes: Axes, text: str) -> None:
+    """Writes why there is nothing to see."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=TEXT)
+
+
+def check_one_objective(search: SearchView, instead: str = "plot_pareto_front") -> None:
+    """Raises `ValueError` if a search has several objectives, whose sum says little."""
+    if len(search.objectives) > 1:
+        raise ValueError(
+            f"Expected a search with one objective. Received: {search.name!r} with "
+            f"{[name for name, _ in search.objectives]}. Use `{instead}`."
+        )
+
+
+def score_label(search: SearchView) -> str:
+    """Returns the name of the objective and which of its values are good."""
+    better = "higher" if search.direction == "max" else "lower"
+    return f"{search.objective} ({better} is better)"
+
+
+def score_colors(search: SearchView) -> Any:
+    """Returns colors for scores, the darker the better, in grey print too."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+
+    scores = [trial.score for trial in search.scored if trial.score is not None]
+    norm = (LogNorm if spans_magnitudes(scores) else Normalize)(min(scores), max(scores))
+    shades = [colormaps["viridis"](0.95 * i / 255) for i in range(256)]  # the rest is too pale
+    upward = search.direction == "min"
+    colors = LinearSegmentedColormap.from_list("scores", shades if upward else shades[::-1])
+    return ScalarMappable(norm, colors)
 
 
 def spans_magnitudes(numbers: Sequence[float]) -> bool:
@@ -42,7 +86,7 @@ def dots(count: int) -> dict[str, Any]:
     return {"s": size, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
 
 
-def finish(axes: Axes, title: str, grid: Literal["y", "both"]) -> None:
+def finish(axes: Axes, title: str, grid: Literal["x", "y", "both"]) -> None:
     """Adds the title, the grid and the legend."""
     axes.set_title(title, loc="left", color=TEXT, fontweight="bold", pad=10)
     axes.grid(axis=grid, color=_GRID, lw=0.8)
@@ -60,3 +104,18 @@ def finish(axes: Axes, title: str, grid: Literal["y", "both"]) -> None:
             handletextpad=0.4,
             columnspacing=1.4,
         )
+
+
+def explain(figure: Figure, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Adds a legend above all plots of a figure: the look of each mark by its name."""
+    from matplotlib.lines import Line2D
+
+    figure.legend(
+        handles=[Line2D([], [], linestyle="", label=name, **look) for name, look in marks.items()],
+        loc="outside upper right",
+        ncols=len(marks),
+        frameon=False,
+        labelcolor=TEXT,
+        handletextpad=0.1,
+        columnspacing=1.4,
+    )
