@@ -6,6 +6,7 @@ import json
 
 import keras
 import keras_tuner as kt
+import rich.console
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives
@@ -13,6 +14,7 @@ from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import EPOCHS, by_hand
 from kt_extensions.reports import is_pruned
+from kt_extensions.results_table import results_table
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
 
@@ -84,6 +86,17 @@ class BestTrials(kt.Tuner):  # type: ignore[misc]
         Of several objectives, those of the best compromises: see `get_best_trials`.
         """
         return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Prints the best trials, the best first, in a table as wide as the terminal.
+
+        Args:
+            num_trials: How many. Defaults to 10.
+        """
+        best, all_trials = self.get_best_trials(num_trials), len(self.oracle.trials)
+        title = f"{self.project_name}: the {len(best)} best of {all_trials} trials"
+        table = results_table(best, self.oracle.objective, title)
+        rich.console.Console().print(table)
 
     def trials_since_best(self) -> int:
         """Returns how many trials have ended after the last one that was better than all before.
