@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     import keras_tuner
 
 _TOP = 0.1  # gamma', the share of the trials that are the best
-_LEAST_TOP = 5  # trials that are the best, at least
-_LEAST = 2 * _LEAST_TOP
+_ENOUGH = 15  # of the best, or else a quarter of the trials
+_LEAST = 10
 _CELLS = 64  # of a grid, at most
+_TINY = 1e-300
 
 
 def importances(
@@ -33,14 +34,15 @@ def importances(
     """Returns the share that each hyperparameter has in what makes a trial one of the best.
 
     PED-ANOVA: the variance, over the values of a hyperparameter, of the chance that a trial is
-    among the best tenth. That chance is estimated by kernels from the trials of the search, so it
-    is that in the region where the search has looked. A hyperparameter that is not always active is
-    compared among the trials in which it is: what its being active makes of them is put down to
-    those that it depends on. Failed trials are among the others; a trial that another one goes on
-    from counts only as that one. Of several objectives, the best are those of the first Pareto
-    fronts.
+    among the best tenth; of fewer than 150 trials, the best 15, but at most a quarter. That chance
+    is estimated by kernels from the trials of the search, so it is that in the region where the
+    search has looked. A hyperparameter that is not always active is compared among the trials in
+    which it is: what its being active makes of them is put down to those that it depends on. Failed
+    trials are among the others; a trial that another one goes on from counts only as that one. Of
+    several objectives, the best are those of the first Pareto fronts.
 
-    Few trials say little: with 50 of them, shares below a tenth may be chance.
+    Few trials say little: with 50 of them, one in ten hyperparameters that make no difference has a
+    share above a tenth.
 
     Args:
         source: A tuner, or the project folder (`directory/project_name`) of any KerasTuner search,
@@ -88,7 +90,7 @@ def _best(search: SearchView, trials: list[TrialView]) -> Any:
     places = np.full(len(trials), len(trials))
     if scored.any():
         places[scored] = pareto.places(values * signs)
-    count = max(math.ceil(_TOP * len(trials)), _LEAST_TOP)
+    count = max(math.ceil(_TOP * len(trials)), min(_ENOUGH, len(trials) // 4))
     best = np.zeros(len(trials), bool)
     best[np.argsort(places, kind="stable")[:count]] = True
     return best & scored
@@ -107,7 +109,8 @@ def _variance(domain: Domain, values: list[Any], best: Any) -> float:
 
     The share of the trials in which it is active, times the variance among these: where it always
     is, that is gamma'^2 times the Pearson divergence of the paper's equation 11. Both densities
-    have the same kernels, so that their ratio times gamma' is a chance: it does not exceed 1.
+    have the same kernels, so that their ratio times gamma' is a chance: it does not exceed 1. What
+    would be there by chance, which is much if there are few trials, is taken off.
     """
     x = np.array([_coordinate(domain, value) for value in values])
     active = ~np.isnan(x)
@@ -115,9 +118,18 @@ def _variance(domain: Domain, values: list[Any], best: Any) -> float:
         return 0.0
     kernels = _kernels(domain, x[active])
     density = kernels.mean(axis=0)
-    chance = kernels[best[active]].sum(axis=0) / np.maximum(kernels.sum(axis=0), 1e-300)
-    deviation = chance - best[active].mean()
-    return float(active.mean() * (density * deviation**2).sum())
+    weights = kernels / np.maximum(kernels.sum(axis=0), _TINY)
+    chance, overall = best[active] @ weights, best[active].mean()
+    variance = density @ ((chance - overall) ** 2 - _by_chance(overall, weights))
+    return max(float(active.mean() * variance), 0.0)
+
+
+def _by_chance(overall: float, weights: Array) -> Array:
+    """Returns the squared deviation in each cell to expect if the best were drawn at random."""
+    n = len(weights)
+    spread = overall * (1 - overall) * n / max(n - 1, 1)
+    expected: Array = spread * ((weights**2).sum(axis=0) - 1 / n)
+    return expected
 
 
 def _coordinate(domain: Domain, value: Any) -> float:

@@ -107,8 +107,8 @@ def test_scales_and_options() -> None:
     assert next(iter(kinds)) == "kind"
 
 
-def test_the_variance_of_a_choice_is_that_of_the_paper() -> None:
-    """All of the best have "w", which half of the trials have: chances of 0.2 and 0."""
+def test_a_choice_that_all_of_the_best_share() -> None:
+    """All of the best have "w", which half of the trials have: chances of 0.3 and 0."""
 
     def declare(hp: kt.HyperParameters) -> None:
         hp.Choice("kind", ["w", "x"])
@@ -121,7 +121,7 @@ def test_the_variance_of_a_choice_is_that_of_the_paper() -> None:
         value = number if kind == "w" else 1000 + number
         made.trials.append(trial(number, [value], values={"kind": kind, "other": other}))
     found = importances(made)
-    # The best ten are 0, 2, ..., 18: five of those with `other`, and five of those without.
+    # The best are 0, 2, ..., 28: eight of those with `other`, and seven of those without.
     assert found == {"kind": 1.0, "other": 0.0}
 
 
@@ -162,6 +162,11 @@ def test_the_best_of_several_objectives_are_the_pareto_front() -> None:
 
     found = importances(search(three_floats, both, 2000, objectives=TWO))
     assert next(iter(found)) == "b"
+
+
+def test_chance_is_taken_off() -> None:
+    found = importances(search(three_floats, lambda v: v["a"], 60))
+    assert found["a"] > 0.85
 
 
 def test_no_difference_and_too_few_trials() -> None:
