@@ -4,6 +4,7 @@ See `docs/hparams.md` for what the columns hold and for TensorBoard's own rules 
 """
 
 from kt_extensions.hparams._logger import HParamsLogger
+from kt_extensions.hparams._project import write_project
 from kt_extensions.hparams._session import CurveLogger
 
-__all__ = ["CurveLogger", "HParamsLogger"]
+__all__ = ["CurveLogger", "HParamsLogger", "write_project"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -188,6 +188,37 @@ class HParamsLogger:
             search = self._view()
             if search.trials:
                 write_summary(self._search.summary, search)
+
+    def restore(
+        self, trial: Any, histories: Sequence[Mapping[str, Sequence[float]]], seconds: float | None
+    ) -> None:
+        """Writes the row of a trial that has ended, unless it has one.
+
+        Args:
+            trial: The oracle's record of the trial.
+            histories: For each execution the numbers of its epochs (`"epoch"`) and its metrics by
+                name.
+            seconds: How long the trial took; `None` if that is not known.
+        """
+        if any(map(layout.has_started, self._runs_of(trial))):
+            self._mend(trial)
+            return
+        attempt = self._new_attempt(trial)
+        for number, history in enumerate(histories):
+            execution = attempt.execution(number)
+            execution.begin()
+            for i, epoch in enumerate(history["epoch"]):
+                logs = {name: values[i] for name, values in history.items() if name != "epoch"}
+                execution.log_epoch(int(epoch), logs, None)
+        attempt.close()
+        executions = attempt.begun()
+        curves = [execution.best for execution in executions]
+        runs = [execution.run for execution in executions]
+        self._write_end(trial, runs, curves, seconds, attempt.epochs or None)
+
+    def _runs_of(self, trial: Any) -> list[str]:
+        attempts = layout.runs_of(self._opened()[0].trial(trial.trial_id))
+        return [run for runs in attempts.values() for run in runs]
 
     def _begin(self, trial: Any) -> Attempt:
         if before := self._attempts.get(trial.trial_id):

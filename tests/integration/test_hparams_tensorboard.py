@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams import (
 )
 
 import kt_extensions as kte
-from kt_extensions.hparams import HParamsLogger
+from kt_extensions.hparams import HParamsLogger, write_project
 
 # Keras' own, from saving weights with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -379,3 +379,37 @@ def test_what_cannot_be_attached(tmp_path: Path) -> None:
         logger.attach(build)
     with pytest.raises(ValueError, match="not logged yet"):
         logger.attach(search(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["stock", "ours"])
+def test_the_log_of_a_search_that_was_not_logged(tmp_path: Path, kind: str) -> None:
+    settings = {"max_trials": 3, "seed": 1, "directory": tmp_path, "project_name": "digits"}
+    tuner_class = {"stock": kt.RandomSearch, "ours": kte.TPE}[kind]
+    tuner = tuner_class(build, objective=kt.Objective("val_loss", "min"), **settings)
+    fit(tuner)
+    assert write_project(tmp_path / "digits", tmp_path / "logs") == 3
+    backend = Backend(tmp_path / "logs")
+    check_rows(backend, tuner)
+    rows = backend.rows()
+    if kind == "ours":
+        for result in tuner.results():
+            numbers = metrics(rows[f"digits/{result['trial_id']}"])
+            assert numbers["epochs_trained"] == 2
+            assert numbers["duration_seconds"] == pytest.approx(result["duration"])
+            (history,) = result["history"]
+            assert numbers["validation/epoch_loss"] == pytest.approx(history["val_loss"][-1])
+    assert write_project(tmp_path / "digits", tmp_path / "logs") == 3
+    assert Backend(tmp_path / "logs").rows() == rows
+
+
+def test_the_log_of_a_search_goes_on(tmp_path: Path) -> None:
+    """What is written afterwards and what a search writes itself are the same rows."""
+    settings = {"seed": 1, "directory": tmp_path, "project_name": "digits"}
+    objective = kt.Objective("val_loss", "min")
+    fit(kte.TPE(build, objective=objective, max_trials=2, **settings))
+    assert write_project(tmp_path / "digits", tmp_path / "logs") == 2
+    tuner = kte.TPE(
+        build, objective=objective, max_trials=3, tensorboard_dir=tmp_path / "logs", **settings
+    )
+    fit(tuner)
+    check_rows(Backend(tmp_path / "logs"), tuner)
