@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kt_extensions.html_report.cleaning import cleaned
+from kt_extensions.html_report.cleaning import changed, plain
 from kt_extensions.html_report.page import page
 from kt_extensions.searches import view_of
 from kt_extensions.store import write_atomically
@@ -37,4 +37,4 @@ def write_report(
     Example:
         >>> write_report("results/digits", "report.html")  # doctest: +SKIP
     """
-    write_atomically(file, page(cleaned(view_of(source))))
+    write_atomically(file, page(changed(view_of(source), plain)))

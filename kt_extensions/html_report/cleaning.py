@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import keras_tuner as kt
 
 from kt_extensions.record import hyperparameters_from
-from kt_extensions.searches import SearchView
+from kt_extensions.searches import SearchView, TrialView
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LINE_END = re.compile(r"\r\n?")
@@ -27,29 +28,46 @@ def plain(text: str) -> str:
     return _NOT_A_CHARACTER.sub("\ufffd", lines)
 
 
-def cleaned(search: SearchView) -> SearchView:
-    """Returns a search with all its texts `plain`."""
+def without_formulas(text: str) -> str:
+    r"""Returns a text that matplotlib draws as it is, not as a formula between dollars.
+
+    Example:
+        >>> print(without_formulas("$x$"))
+        \$x\$
+    """
+    return text.replace("$", r"\$")
+
+
+def changed(search: SearchView, change: Callable[[str], str]) -> SearchView:
+    """Returns a search with all its texts changed."""
     hyperparameters = kt.HyperParameters()
     hyperparameters.merge(search.space)
+    space = hyperparameters.get_config()["space"]
     return replace(
         search,
-        name=plain(search.name),
-        objective=plain(search.objective),
-        objectives=[(plain(name), direction) for name, direction in search.objectives],
-        space=hyperparameters_from(_plain(hyperparameters.get_config()["space"])).space,
-        trials=[
-            replace(trial, values=_plain(trial.values), message=_plain(trial.message))
-            for trial in search.trials
-        ],
+        name=change(search.name),
+        objective=change(search.objective),
+        objectives=[(change(name), direction) for name, direction in search.objectives],
+        space=hyperparameters_from(_changed(space, change)).space,
+        trials=[_changed_trial(trial, change) for trial in search.trials],
     )
 
 
-def _plain(value: Any) -> Any:
-    """Returns what JSON holds, with all texts in it `plain`."""
+def _changed_trial(trial: TrialView, change: Callable[[str], str]) -> TrialView:
+    return replace(
+        trial,
+        values=_changed(trial.values, change),
+        history=_changed(trial.history, change),
+        message=_changed(trial.message, change),
+    )
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """Returns what JSON holds, with all texts in it changed."""
     if isinstance(value, str):
-        return plain(value)
+        return change(value)
     if isinstance(value, dict):
-        return {plain(name): _plain(part) for name, part in value.items()}
+        return {change(name): _changed(part, change) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [_changed(part, change) for part in value]
     return value

@@ -6,13 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from kt_extensions import plots
-from kt_extensions.html_report.elements import Html, element, joined
+from kt_extensions.html_report.cleaning import changed, without_formulas
+from kt_extensions.html_report.elements import Html, element
 from kt_extensions.html_report.svg import inline
+from kt_extensions.importances import importances
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kt_extensions.searches import SearchView
+
+
+_WIDE = 8  # inches; wider figures take the width of the page
 
 
 class _Kind(NamedTuple):
@@ -21,14 +26,24 @@ class _Kind(NamedTuple):
     Args:
         name: What the ids in it begin with.
         draw: Draws it.
-        shown: Whether there is anything to see for a search.
+        tells: Whether there is anything to see for a search.
         caption: What it shows.
+        shaded: Whether its colors tell by how far they are from the ground.
     """
 
     name: str
     draw: Callable[[SearchView], Figure]
-    shown: Callable[[SearchView], bool]
+    tells: Callable[[SearchView], bool]
     caption: str
+    shaded: bool = False
+
+
+def _single(search: SearchView) -> bool:
+    return len(search.objectives) == 1
+
+
+def _several(search: SearchView) -> bool:
+    return not _single(search)
 
 
 def _front(search: SearchView) -> Figure:
@@ -36,18 +51,75 @@ def _front(search: SearchView) -> Figure:
     return plots.plot_pareto_front(search, objectives=(first, second))
 
 
+def _curves(search: SearchView) -> Figure:
+    return plots.plot_curves(search, metric=search.objectives[0][0])
+
+
+def _has_curves(search: SearchView) -> bool:
+    name = search.objectives[0][0]
+    return any(name in execution for trial in search.trials for execution in trial.history)
+
+
+def _has_rungs(search: SearchView) -> bool:
+    return _single(search) and any("round" in trial.rung for trial in search.trials)
+
+
+def _has_importances(search: SearchView) -> bool:
+    try:
+        return any(importances(search).values())
+    except ValueError:  # too few trials
+        return False
+
+
+def _can_be_compared(search: SearchView) -> bool:
+    return _single(search) and len(search.scored) > 1 and len(search.space) > 0
+
+
 _KINDS = (
     _Kind(
         "history",
         plots.plot_history,
-        lambda search: len(search.objectives) == 1,
+        _single,
         "The score of each trial, and the best score so far.",
     ),
     _Kind(
         "front",
         _front,
-        lambda search: len(search.objectives) > 1,
+        _several,
         "The objectives of the trials. No trial is better in all of them than those of the front.",
+    ),
+    _Kind(
+        "curves",
+        _curves,
+        _has_curves,
+        "The learning curves of the trials.",
+    ),
+    _Kind(
+        "importances",
+        plots.plot_importances,
+        _has_importances,
+        "How much each hyperparameter decides whether a trial is among the best.",
+    ),
+    _Kind(
+        "rungs",
+        plots.plot_rungs,
+        _has_rungs,
+        "The trials by the epochs they were given. Lines join those that went on.",
+    ),
+    _Kind(
+        "parallel",
+        plots.plot_parallel,
+        _can_be_compared,
+        "Each line is a trial: its hyperparameters, and its score on the right. The stronger "
+        "its color, the better.",
+        shaded=True,
+    ),
+    _Kind(
+        "slices",
+        plots.plot_slices,
+        _can_be_compared,
+        "The score over each hyperparameter. The stronger the color, the later the trial.",
+        shaded=True,
     ),
 )
 
@@ -58,7 +130,8 @@ def figures(search: SearchView) -> list[Html]:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    return [_figure(kind, search) for kind in _KINDS if kind.shown(search)]
+    drawn = changed(search, without_formulas)
+    return [_figure(kind, drawn) for kind in _KINDS if kind.tells(drawn)]
 
 
 def _figure(kind: _Kind, search: SearchView) -> Html:
@@ -69,7 +142,9 @@ def _figure(kind: _Kind, search: SearchView) -> Html:
             "The report has figures, which need matplotlib. It is not installed. "
             'Install it with: pip install "kt-extensions[plots]"'
         ) from error
-    # Names of a project are no formulas. With the same salt, the same search has the same file.
-    with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": kind.name}):
-        drawn = inline(kind.draw(search), kind.name, kind.caption)
-    return element("figure", joined(drawn, element("figcaption", kind.caption)))
+    figure = kind.draw(search)
+    with matplotlib.rc_context({"svg.hashsalt": kind.name}):  # the same file for the same search
+        drawn = inline(figure, kind.name, kind.caption)
+    looks = {"wide": figure.get_figwidth() > _WIDE, "shaded": kind.shaded}
+    names = " ".join(look for look, true in looks.items() if true)
+    return element("figure", drawn, element("figcaption", kind.caption), class_=names or None)

@@ -39,13 +39,19 @@ footer { margin-top: 2.5rem; font-size: 0.85rem; }
 .first section { flex: 1 1 18rem; min-width: 0; }
 .first section h2 { margin-top: 0.75rem; }
 .first figure { flex: 3 1 30rem; min-width: 0; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr));
-  gap: 0.75rem; }
+.figures { display: flex; flex-wrap: wrap; gap: 0.75rem; }
+.figures figure { flex: 1 1 28rem; min-width: 0; }
 figure {
   margin: 0; padding: 1rem; background: var(--paper);
   border: 1px solid var(--grid); border-radius: 10px;
 }
-figure svg { display: block; width: 100%; height: auto; }
+.figures .wide { flex-basis: 100%; }
+.shaded svg { --paper: #ffffff; --ink: #22262b; --line: #999fa6; --grid: #e4e7eb;
+  --best: #0072b2; --trial: #56b4e9; --failed: #c24f00; }
+@media (prefers-color-scheme: dark) {
+  .shaded svg { filter: invert(0.9) hue-rotate(180deg); mix-blend-mode: lighten; }
+}
+figure svg { display: block; width: 100%; height: auto; margin: 0 auto; }
 figure svg * { stroke-linecap: butt; stroke-linejoin: round; }
 figcaption { margin-top: 0.5rem; color: var(--quiet); font-size: 0.85rem; }
 .scroll {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
+_LARGEST = 1.5  # pixels for a point of the figure
 _COLOR = re.compile(r"#[0-9a-f]{6}\b")
 _REFERENCE = re.compile(r"url\(#(.*?)\)")
 
@@ -49,7 +50,9 @@ def inline(figure: Figure, name: str, label: str) -> Html:
         _clean(node, name)
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
-    root.attrib |= {"role": "img", "aria-label": label}
+    points = figure.get_figwidth() * 72
+    largest = f"max-width: {_LARGEST * points:.0f}px"
+    root.attrib |= {"role": "img", "aria-label": label, "style": largest}
     return Html(ElementTree.tostring(root, encoding="unicode"))
 
 
