@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.07  # of an axis, beyond the ends of the domain
 _SHORT = 300  # the ratio of the ends of an axis
+_ROUNDING = 1e-6  # relative: a bound may have gone through a 32-bit float
 _LONGEST = 14  # characters of an option
 
 
@@ -41,8 +42,10 @@ class Scale:
         """Returns where a value lies on the axis; `None` if the domain lacks it."""
         if self.options:
             return float(self.options.index(value)) if value in self.options else None
-        number = isinstance(value, (int, float)) and self.low <= value <= self.high
-        return float(value) if number else None
+        if not isinstance(value, (int, float)):
+            return None
+        nearest = min(max(float(value), self.low), self.high)
+        return nearest if math.isclose(nearest, value, rel_tol=_ROUNDING) else None
 
     def share(self, position: float) -> float:
         """Returns how far along the axis a position is, from 0 to 1."""

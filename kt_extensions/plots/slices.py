@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kt_extensions.plots.drawing import (
     BEST,
     TEXT,
@@ -109,19 +111,18 @@ def _draw_trials(axes: Axes, search: SearchView, scale: Scale) -> None:
     dot = dots(len(search.trials))
     for pruned in (False, True):
         points = _points([t for t in search.scored if t.pruned == pruned], scale)
-        shade = [_shade(n / len(search.trials)) for n, *_ in points]
-        ring: dict[str, Any] = {"facecolors": "white", "edgecolors": shade, "linewidths": 1.2}
-        look = {**dot, **(ring if pruned else {"color": shade})}
         if points:
-            _, x, y = zip(*points, strict=True)
-            axes.scatter(x, y, **look)
+            numbers, x, y = np.transpose(points)
+            shade = _shade(numbers / len(search.trials))
+            ring: dict[str, Any] = {"facecolors": "white", "edgecolors": shade, "linewidths": 1.2}
+            axes.scatter(x, y, **{**dot, **(ring if pruned else {"color": shade})})
     star: dict[str, Any] = {"marker": "*", "s": 150, "color": BEST, "edgecolors": "white"}
     for _, *best in _points([search.best] if search.best else [], scale):
         axes.scatter(*best, zorder=4, **star)
 
 
-def _shade(share: float) -> Any:
-    """Returns the color of a trial, by how far the search had come."""
+def _shade(share: Any) -> Any:
+    """Returns the color of a trial, or of some, by how far the search had come."""
     from matplotlib import colormaps
 
     return colormaps["Blues"](0.3 + 0.65 * share)

@@ -111,6 +111,10 @@ def test_places_on_a_scale(
     assert scale.position(99) is None
 
 
+def test_a_bound_that_went_through_a_32_bit_float() -> None:
+    assert Scale("a", 0.7, 1.0).position(float(np.float32(0.7))) == 0.7
+
+
 def test_a_name_that_was_declared_twice_has_both_domains() -> None:
     hp = kt.HyperParameters()
     low, high = hp.Int("units", 4, 16), kt.HyperParameters()
