@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kt_extensions import wording as words
 from kt_extensions.html_report.elements import Html, element
@@ -16,28 +17,26 @@ if TYPE_CHECKING:
     from kt_extensions.searches import SearchView, TrialView
 
 
+class _Column(NamedTuple):
+    head: str
+    cell: Callable[[TrialView], Html]
+
+
 def trials(search: SearchView) -> Html:
     """Returns the table of all trials, the best first, which a script makes sortable."""
     best = ranked(search)
-    placed = {trial.number for trial in best}
-    rest = [trial for trial in search.trials if trial.number not in placed]
-    names = {name: None for trial in search.trials for name in trial.values}
-    places: list[int | None] = [*range(1, len(best) + 1), *[None] * len(rest)]
-    rows = [
-        _trial(search, trial, place, names)
-        for trial, place in zip([*best, *rest], places, strict=True)
-    ]
-    heads = ["Rank", "Trial", "Status", *_objectives(search), "Epochs", "Time", *names]
-    return _table("All trials", heads, rows, class_="sortable")
+    places = {trial.number: place for place, trial in enumerate(best, start=1)}
+    rest = [trial for trial in search.trials if trial.number not in places]
+    place = _Column("Rank", lambda trial: _cell(places.get(trial.number), "number"))
+    marked = best[0].number if best else None
+    columns = [place, *_columns(search, search.trials)]
+    return _of_trials("All trials", columns, [*best, *rest], marked)
 
 
 def pareto_front(search: SearchView) -> Html:
     """Returns the table of the trials that no other one dominates."""
     found = front(search)
-    names = {name: None for trial in found for name in trial.values}
-    rows = [_row(_outcome(search, trial) + _values(trial, names)) for trial in found]
-    heads = ["Trial", "Status", *_objectives(search), "Epochs", "Time", *names]
-    return _table("Pareto front", heads, rows, class_="sortable")
+    return _of_trials("Pareto front", _columns(search, found), found)
 
 
 def hyperparameters(trial: TrialView) -> Html:
@@ -67,43 +66,62 @@ def space(described: SpaceDescription) -> Html:
     return _table("Search space", heads, rows)
 
 
-def _trial(search: SearchView, trial: TrialView, place: int | None, names: Iterable[str]) -> Html:
-    cells = [_cell(place, "number"), *_outcome(search, trial), *_values(trial, names)]
-    return _row(cells, class_="best" if place == 1 else None)
+def _columns(search: SearchView, trials: list[TrialView]) -> list[_Column]:
+    """Returns the columns that hold something for some trials."""
+    columns = [_Column("Trial", lambda trial: _cell(trial.trial_id)), _Column("Status", _status)]
+    columns += [
+        _Column(f"{name} ({direction})", partial(_score, place))
+        for place, (name, direction) in enumerate(search.objectives)
+    ]
+    if any(trial.epochs for trial in trials):
+        columns.append(_Column("Epochs", lambda trial: _cell(trial.epochs or None, "number")))
+    if any(trial.duration is not None for trial in trials):
+        columns.append(_Column("Time", _time))
+    if any(trial.parent is not None for trial in trials):
+        columns.append(_Column("Goes on from", lambda trial: _cell(trial.parent)))
+    names = {name: None for trial in trials for name in trial.values}
+    return columns + [_Column(name, partial(_value, name)) for name in names]
 
 
-def _outcome(search: SearchView, trial: TrialView) -> list[Html]:
-    scores = [_score(score) for score in trial.scores] or [_cell(None)] * len(search.objectives)
+def _of_trials(
+    caption: str, columns: list[_Column], trials: list[TrialView], marked: int | None = None
+) -> Html:
+    rows = [
+        _row(
+            [column.cell(trial) for column in columns],
+            class_="best" if trial.number == marked else None,
+        )
+        for trial in trials
+    ]
+    return _table(caption, [column.head for column in columns], rows, class_="sortable")
+
+
+def _status(trial: TrialView) -> Html:
     status = trial.status.lower()
     note = reason(trial.message) if trial.message else None
-    return [
-        _cell(trial.trial_id),
-        element(
-            "td",
-            element("span", status, class_=f"status {_known(status)}", title=note),
-            data_key=status,
-        ),
-        *scores,
-        _cell(trial.epochs or None, "number"),
-        element("td", seconds(trial.duration), class_="number", data_key=sort_key(trial.duration)),
-    ]
+    shown = element("span", status, class_=f"status {_known(status)}", title=note)
+    return element("td", shown, data_key=status)
 
 
 def _known(status: str) -> str:
     return status if status in ("completed", "pruned", "failed", "invalid") else "running"
 
 
-def _values(trial: TrialView, names: Iterable[str]) -> list[Html]:
-    return [_cell(trial.values.get(name)) for name in names]
-
-
-def _objectives(search: SearchView) -> list[str]:
-    return [f"{name} ({direction})" for name, direction in search.objectives]
-
-
-def _score(score: float) -> Html:
+def _score(place: int, trial: TrialView) -> Html:
+    if not trial.scores:
+        return _cell(None, "number")
+    score = trial.scores[place]
     digits = f"{score:#.4g}"  # with trailing zeros, so that the points of a column align
     return element("td", digits, class_="number", data_key=sort_key(score), title=str(score))
+
+
+def _time(trial: TrialView) -> Html:
+    key = sort_key(trial.duration)
+    return element("td", seconds(trial.duration), class_="number", data_key=key)
+
+
+def _value(name: str, trial: TrialView) -> Html:
+    return _cell(trial.values.get(name))
 
 
 def _cell(value: Any, kind: str | None = None) -> Html:
