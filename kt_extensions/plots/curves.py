@@ -102,20 +102,21 @@ def _curve(execution: dict[str, list[float]], metric: str) -> Curve:
 
 def _draw(axes: Axes, search: SearchView, curves: dict[str, list[Curve]]) -> None:
     best = _line_of_descent(search)
+    dim: Any = {"color": TRIAL, "lw": 0.9, "alpha": min(0.7, max(0.1, 40 / len(curves)))}
     for name, several in curves.items():
         for curve in several:
             if curve and name not in best:
-                marker = "" if curve[1:] else "."
-                axes.plot(*zip(*curve, strict=True), color=TRIAL, lw=0.9, alpha=0.7, marker=marker)
+                axes.plot(*zip(*curve, strict=True), marker="" if curve[1:] else ".", **dim)
     for name in best:
         for curve in filter(None, curves[name]):
             line: Any = {"color": BEST, "lw": 2.2, "zorder": 4, "marker": "" if curve[1:] else "."}
             label = f"best, trial {best[0]}" if name == best[0] else None
             axes.plot(*zip(*curve, strict=True), label=label, **line)
+    cross: Any = {"s": 26, "linewidths": 1.3, "alpha": dim["alpha"] + 0.3}
     promoted = {trial.parent for trial in search.trials if trial.parent}
     pruned = {trial.trial_id for trial in search.trials if trial.pruned}
     _mark(axes, curves, promoted, "promoted", marker="^", color=BEST, edgecolors="white", s=34)
-    _mark(axes, curves, pruned, "pruned", marker="x", color=FAILED, s=26, linewidths=1.3)
+    _mark(axes, curves, pruned, "pruned", marker="x", color=FAILED, **cross)
 
 
 def _line_of_descent(search: SearchView) -> list[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 4
+_SPREAD = 0.5  # of the room of an option, over which its trials lie side by side
 
 
 def plot_slices(
@@ -38,9 +39,10 @@ def plot_slices(
 ) -> Figure:
     """Draws the score over each hyperparameter, side by side.
 
-    The later a trial, the darker its dot; pruned trials are rings. A trial is missing where the
-    hyperparameter was inactive in it. Axes are logarithmic where the domain is, that of the score
-    when all scores are positive and the largest is over 100 times the smallest.
+    The later a trial, the darker its dot, and the farther to the right among those with the same
+    option. Pruned trials are rings; the best is a star. A trial is missing where the hyperparameter
+    was inactive in it. Axes are logarithmic where the domain is, that of the score when all scores
+    are positive and the largest is over 100 times the smallest.
 
     Args:
         source: A tuner, or the project folder (`directory/project_name`) of any KerasTuner search,
@@ -110,14 +112,14 @@ def _draw(axes: Axes, search: SearchView, scale: Scale) -> None:
 def _draw_trials(axes: Axes, search: SearchView, scale: Scale) -> None:
     dot = dots(len(search.trials))
     for pruned in (False, True):
-        points = _points([t for t in search.scored if t.pruned == pruned], scale)
+        points = _points(search, [t for t in search.scored if t.pruned == pruned], scale)
         if points:
             numbers, x, y = np.transpose(points)
             shade = _shade(numbers / len(search.trials))
             ring: dict[str, Any] = {"facecolors": "white", "edgecolors": shade, "linewidths": 1.2}
             axes.scatter(x, y, **{**dot, **(ring if pruned else {"color": shade})})
     star: dict[str, Any] = {"marker": "*", "s": 150, "color": BEST, "edgecolors": "white"}
-    for _, *best in _points([search.best] if search.best else [], scale):
+    for _, *best in _points(search, [search.best] if search.best else [], scale):
         axes.scatter(*best, zorder=4, **star)
 
 
@@ -128,7 +130,15 @@ def _shade(share: Any) -> Any:
     return colormaps["Blues"](0.3 + 0.65 * share)
 
 
-def _points(trials: list[TrialView], scale: Scale) -> list[tuple[int, float, float]]:
-    """Returns the number of each trial that has the hyperparameter, its value and its score."""
+def _points(
+    search: SearchView, trials: list[TrialView], scale: Scale
+) -> list[tuple[int, float, float]]:
+    """Returns the number, the place and the score of each trial that has the hyperparameter."""
     known = ((t, scale.position(t.values.get(scale.name)), t.score) for t in trials)
-    return [(t.number, x, score) for t, x, score in known if x is not None and score is not None]
+    room = _SPREAD / len(search.trials) if scale.options else 0.0
+    middle = (len(search.trials) - 1) / 2
+    return [
+        (trial.number, x + room * (trial.number - middle), score)
+        for trial, x, score in known
+        if x is not None and score is not None
+    ]

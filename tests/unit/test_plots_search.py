@@ -192,7 +192,10 @@ def test_slices() -> None:
     assert (pruned, best) == ([(0.1, 0.9)], [(1e-4, 0.7)])
     assert rate.get_xscale() == "log"
     assert offsets(momentum.collections[0]) == [(0.4, 0.5), (0.8, 0.7)]
-    assert [offsets(c) for c in optimizer.collections][:2] == [[(0, 0.5), (0, 0.7)], [(1, 0.9)]]
+    assert [offsets(c) for c in optimizer.collections][:2] == [
+        [(-0.1875, 0.5), (0.1875, 0.7)],
+        [(0.9375, 0.9)],
+    ]
     assert [t.get_text() for t in optimizer.get_xticklabels()] == ["sgd", "adam"]
     assert rate.get_ylabel() == "gain (higher is better)"
     (legend,) = figure.legends
