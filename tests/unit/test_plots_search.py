@@ -11,8 +11,10 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
+import kt_extensions as kte
 from kt_extensions import plots
 from kt_extensions.plots.scales import Scale, scales_of
+from kt_extensions.reports import Message
 from kt_extensions.searches import SearchView, TrialView
 
 pytest.importorskip("matplotlib")
@@ -413,3 +415,34 @@ def test_axes_of_the_caller(figure: Callable[..., Any]) -> None:
     own = Figure()
     names = {"x": "rate", "y": "layers"} if "x" in inspect.signature(figure).parameters else {}
     assert figure(search(*trials), ax=own.subplots(), **names) is own
+
+
+class Halving(kte.Hyperband):
+    """Trials of a size, which is all that counts."""
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        size = trial.hyperparameters.Float("size", 0.0, 1.0)
+        values = trial.hyperparameters.values
+        for epoch in range(values["tuner/initial_epoch"], values["tuner/epochs"]):
+            self.report_epoch(trial, epoch, Message(0, 9, {"gain": size + epoch}))
+        return {"gain": size + values["tuner/epochs"]}
+
+
+def test_a_real_hyperband(tmp_path: Path) -> None:
+    objective = kt.Objective("gain", "max")
+    tuner = Halving(objective=objective, max_epochs=9, seed=2, directory=tmp_path)
+    tuner.search(verbose=0)
+    for source in (tuner, tuner.project_dir):
+        brackets = plots.plot_rungs(source).axes
+        titles = [axes.get_title() for axes in brackets]
+        assert titles == ["bracket 2: 9 → 3 → 1", "bracket 1: 5 → 1", "bracket 0: 3"]
+        assert [len(axes.lines) for axes in brackets] == [4, 1, 0]
+        for axes in brackets:
+            for line in axes.lines:
+                (before, low), (after, high) = data(line)
+                assert high - low == pytest.approx(after - before)  # one and the same size
+        (axes,) = plots.plot_curves(source).axes
+        assert len(labelled(axes, "promoted")) == 5
+        steps = [np.diff(line.get_data()) for line in axes.lines]
+        assert len(steps) == 22
+        assert all(np.allclose(step, 1) for step in steps)
