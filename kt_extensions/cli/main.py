@@ -10,15 +10,14 @@ import warnings
 from collections.abc import Sequence
 
 import kt_extensions
-from kt_extensions.cli import best, export, report, space
+from kt_extensions.cli import best, export, hparams, report, space
 from kt_extensions.cli.output import one_line
 
 _NAME = "kt-extensions"
-_COMMANDS = (report, best, space, export)
+_COMMANDS = (report, best, space, export, hparams)
 _DESCRIPTION = """\
 Shows what a search of KerasTuner has found. PROJECT is the folder of the search, its
-`directory/project_name`, whichever tuner has made it; the search may still run. Nothing in it is
-changed."""
+`directory/project_name`, whichever tuner has made it; the search may still run."""
 _EPILOG = f"""\
 example:
   {_NAME} report results/digits -o report.html

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kt_extensions.description import SpaceDescription
     from kt_extensions.searches import SearchView, TrialView
 
+_NAMED = 20  # trials of a failure
+
 
 def page(search: SearchView) -> str:
     """Returns the report of a search as an HTML document.
@@ -138,12 +140,13 @@ def _failures(search: SearchView) -> list[Html]:
 
 
 def _failure(text: str, trials: list[TrialView]) -> Html:
-    names = ", ".join(trial.trial_id for trial in trials)
+    names = ", ".join(trial.trial_id for trial in trials[:_NAMED])
+    more = f" and {len(trials) - _NAMED:,} more" if len(trials) > _NAMED else ""
     summary = element(
         "summary",
         element("strong", text),
         Html("<br>"),
-        element("span", f"trial{'s' * (len(trials) > 1)} {names}", class_="quiet"),
+        element("span", f"trial{'s' * (len(trials) > 1)} {names}{more}", class_="quiet"),
     )
     values = ", ".join(f"{name}: {short(value)}" for name, value in trials[0].values.items())
     first = element("p", f"Trial {trials[0].trial_id} with {values or 'no values'}")

@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-COMMANDS = ("report", "best", "space", "export")
+COMMANDS = ("report", "best", "space", "export", "hparams")
 
 
 class Search(kte.TPE):
@@ -200,6 +200,16 @@ def test_report_writes_a_page(project, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>\n<html")
 
 
+def test_hparams_writes_a_row_for_each_trial(project, tmp_path, capsys):
+    logs = tmp_path / "logs"
+    assert main(["hparams", project, str(logs)]) == 0
+    assert capsys.readouterr().out == f"Wrote 5 trials to {logs}.\n"
+    rows = [path.parent.name for path in sorted(logs.glob("example/*/?/execution0"))]
+    assert rows == ["0", "1", "2", "3", "4"]
+    assert main(["hparams", project, str(logs)]) == 0
+    assert len(list(logs.glob("example/*/?/execution0"))) == 5
+
+
 # Errors
 
 
@@ -213,7 +223,8 @@ def told(capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_missing_folder_is_told_in_one_line(command, tmp_path, capsys):
-    options = {"export": ["--csv", str(tmp_path / "t.csv")]}.get(command, [])
+    files = {"export": ["--csv", str(tmp_path / "t.csv")], "hparams": [str(tmp_path / "logs")]}
+    options = files.get(command, [])
     assert main([command, str(tmp_path / "none"), *options]) == 1
     message = told(capsys)
     assert message.startswith("kt-extensions: error: Expected a KerasTuner project folder")

@@ -212,6 +212,39 @@ def test_failures_of_one_reason_are_told_together(page):
     assert "somewhere" in first
 
 
+def test_many_failures_do_not_fill_the_page(tmp_path):
+    trials = [trial(number, "FAILED", message="no such luck") for number in range(25)]
+    write_report(search(trials), tmp_path / "report.html")
+    text = Page((tmp_path / "report.html").read_text()).text()
+    assert "trials 00, 01, 02" in text
+    assert "18, 19 and 5 more" in text
+
+
+def kinds(page):
+    """Returns the names that the ids in the figures begin with."""
+    names = [a["id"] for tag, a, within in page.elements if tag == "g" and within[-1:] == ("svg",)]
+    return [name.partition("-")[0] for name in names]
+
+
+def test_figures_are_those_that_tell_anything(page, tmp_path):
+    assert kinds(page) == ["history", "curves", "parallel", "slices"]
+    rungs = [{"epochs": 2, "bracket": 0, "round": 0}] * 10 + [{"epochs": 4, "round": 1}] * 2
+    trials = [trial(i, score=abs(i - 4.0), rung=rung, history=[]) for i, rung in enumerate(rungs)]
+    write_report(search(trials), tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert kinds(page) == ["history", "importances", "rungs", "parallel", "slices"]
+
+
+def test_columns_hold_something(tmp_path):
+    trials = [trial(0, epochs=0, duration=None), trial(1, epochs=0, duration=None)]
+    write_report(search(trials), tmp_path / "report.html")
+    heads = Page((tmp_path / "report.html").read_text()).table[1][0]
+    assert heads == ["Rank", "Trial", "Status", "val_loss (min)", "units"]
+    write_report(search([trial(0), trial(1, parent="00")]), tmp_path / "report.html")
+    table = Page((tmp_path / "report.html").read_text()).table[1]
+    assert column(table, "Goes on from") == ["\u2013", "00"]
+
+
 def test_search_space(page):
     table = next(table for table in page.table if "Domain" in table[0])
     assert table[1] == ["units", "integer, 8 to 64", "8", "57", "everywhere"]
