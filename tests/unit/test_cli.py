@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import hypothesis
 import keras_tuner as kt
@@ -20,6 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
 COMMANDS = ("report", "best", "space", "export", "hparams")
 
 
@@ -208,6 +210,28 @@ def test_hparams_writes_a_row_for_each_trial(project, tmp_path, capsys):
     assert rows == ["0", "1", "2", "3", "4"]
     assert main(["hparams", project, str(logs)]) == 0
     assert len(list(logs.glob("example/*/?/execution0"))) == 5
+
+
+# The page of the documentation
+
+
+def test_commands_of_the_page_run(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    block = PAGE.read_text().split("```\n")[1]
+    lines = [line.replace("results/digits", project).split() for line in block.splitlines()]
+    assert [line[:2] for line in lines] == [["kt-extensions", name] for name in COMMANDS]
+    assert [main(line[1:]) for line in lines] == [0] * len(COMMANDS)
+    files = {"report.html", "best.toml", "results.csv", "results.json", "logs"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+
+
+def test_values_of_the_toml_file_build_the_model(project, tuner, tmp_path):
+    assert main(["best", project, "--toml", str(tmp_path / "best.toml")]) == 0
+    hp = kt.HyperParameters()
+    hp.values = tomllib.loads((tmp_path / "best.toml").read_text())["values"]
+    best = tuner.get_best_hyperparameters()[0]
+    assert hp.Int("layers/units 1", 1, 9) == best["layers/units 1"]
+    assert hp.Float("rate", 1e-6, 1e-5, sampling="log") == best["rate"]
 
 
 # Errors
