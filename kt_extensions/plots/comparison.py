@@ -123,7 +123,7 @@ def _label(axes: Axes, search: SearchView) -> None:
     means = [y for line in axes.lines for y in np.asarray(line.get_ydata()) if np.isfinite(y)]
     if means and spans_magnitudes(means):
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.set_xlabel("trials", color=TEXT)
     axes.set_ylabel(f"best {score_label(search)}", color=TEXT)
     finish(axes, "", grid="both")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -415,6 +416,15 @@ def test_axes_of_the_caller(figure: Callable[..., Any]) -> None:
     own = Figure()
     names = {"x": "rate", "y": "layers"} if "x" in inspect.signature(figure).parameters else {}
     assert figure(search(*trials), ax=own.subplots(), **names) is own
+
+
+def test_the_page_shows_every_figure() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "figures.md").read_text()
+    for name in {*plots.__all__} - {"plot_schedules"}:
+        assert f"`{name}`" in page
+    for image in re.findall(r"\]\((images/.*?)\)", page):
+        assert (docs / image).exists()
 
 
 class Halving(kte.Hyperband):
