@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kt_extensions import plots
@@ -80,45 +81,45 @@ _KINDS = (
         "history",
         plots.plot_history,
         _single,
-        "The score of each trial, and the best score so far.",
+        "Scores of the trials, and the best so far",
     ),
     _Kind(
         "front",
         _front,
         _several,
-        "The objectives of the trials. No trial is better in all of them than those of the front.",
+        "Objectives of the trials, and the Pareto front",
     ),
     _Kind(
         "curves",
         _curves,
         _has_curves,
-        "The learning curves of the trials.",
+        "Learning curves of the trials",
     ),
     _Kind(
         "importances",
         plots.plot_importances,
         _has_importances,
-        "How much each hyperparameter decides whether a trial is among the best.",
+        "What decides whether a trial is among the best",
     ),
     _Kind(
         "rungs",
         plots.plot_rungs,
         _has_rungs,
-        "The trials by the epochs they were given. Lines join those that went on.",
+        "Scores of the trials by the epochs they were given; lines lead on to the next rung",
     ),
     _Kind(
         "parallel",
         plots.plot_parallel,
         _can_be_compared,
-        "Each line is a trial: its hyperparameters, and its score on the right. The stronger "
-        "its color, the better.",
+        "Each line is a trial, from its hyperparameters to its score: the stronger the color, the "
+        "better",
         shaded=True,
     ),
     _Kind(
         "slices",
         plots.plot_slices,
         _can_be_compared,
-        "The score over each hyperparameter. The stronger the color, the later the trial.",
+        "Scores over each hyperparameter: the stronger the color, the later the trial",
         shaded=True,
     ),
 )
@@ -130,7 +131,8 @@ def figures(search: SearchView) -> list[Html]:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    drawn = changed(search, without_formulas)
+    # The caption is the title.
+    drawn = replace(changed(search, without_formulas), name="")
     return [_figure(kind, drawn) for kind in _KINDS if kind.tells(drawn)]
 
 
@@ -147,4 +149,4 @@ def _figure(kind: _Kind, search: SearchView) -> Html:
         drawn = inline(figure, kind.name, kind.caption)
     looks = {"wide": figure.get_figwidth() > _WIDE, "shaded": kind.shaded}
     names = " ".join(look for look, true in looks.items() if true)
-    return element("figure", drawn, element("figcaption", kind.caption), class_=names or None)
+    return element("figure", element("figcaption", kind.caption), drawn, class_=names or None)

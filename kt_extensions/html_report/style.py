@@ -53,7 +53,7 @@ figure {
 }
 figure svg { display: block; width: 100%; height: auto; margin: 0 auto; }
 figure svg * { stroke-linecap: butt; stroke-linejoin: round; }
-figcaption { margin-top: 0.5rem; color: var(--quiet); font-size: 0.85rem; }
+figcaption { margin-bottom: 0.25rem; font-size: 0.9rem; font-weight: 600; }
 .scroll {
   max-height: 42rem; overflow: auto; background: var(--paper);
   border: 1px solid var(--grid); border-radius: 10px;

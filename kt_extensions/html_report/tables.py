@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class _Column(NamedTuple):
     head: str
     cell: Callable[[TrialView], Html]
+    numeric: bool = False
 
 
 def trials(search: SearchView) -> Html:
@@ -27,7 +28,7 @@ def trials(search: SearchView) -> Html:
     best = ranked(search)
     places = {trial.number: place for place, trial in enumerate(best, start=1)}
     rest = [trial for trial in search.trials if trial.number not in places]
-    place = _Column("Rank", lambda trial: _cell(places.get(trial.number), "number"))
+    place = _Column("Rank", lambda trial: _cell(places.get(trial.number), "number"), True)
     marked = best[0].number if best else None
     columns = [place, *_columns(search, search.trials)]
     return _of_trials("All trials", columns, [*best, *rest], marked)
@@ -63,24 +64,35 @@ def space(described: SpaceDescription) -> Html:
         for row in described.rows
     ]
     heads = ("Hyperparameter", "Domain", "Default", "Levels", "Active where")
-    return _table("Search space", heads, rows)
+    return _table("Search space", map(_head, heads), rows)
 
 
 def _columns(search: SearchView, trials: list[TrialView]) -> list[_Column]:
     """Returns the columns that hold something for some trials."""
     columns = [_Column("Trial", lambda trial: _cell(trial.trial_id)), _Column("Status", _status)]
     columns += [
-        _Column(f"{name} ({direction})", partial(_score, place))
+        _Column(f"{name} ({direction})", partial(_score, place), True)
         for place, (name, direction) in enumerate(search.objectives)
     ]
     if any(trial.epochs for trial in trials):
-        columns.append(_Column("Epochs", lambda trial: _cell(trial.epochs or None, "number")))
+        columns.append(_Column("Epochs", lambda trial: _cell(trial.epochs or None, "number"), True))
     if any(trial.duration is not None for trial in trials):
-        columns.append(_Column("Time", _time))
+        columns.append(_Column("Time", _time, True))
     if any(trial.parent is not None for trial in trials):
         columns.append(_Column("Goes on from", lambda trial: _cell(trial.parent)))
     names = {name: None for trial in trials for name in trial.values}
-    return columns + [_Column(name, partial(_value, name)) for name in names]
+    return columns + [_value_column(name, trials) for name in names]
+
+
+def _value_column(name: str, trials: list[TrialView]) -> _Column:
+    given = [trial.values[name] for trial in trials if name in trial.values]
+    numeric = all(map(_is_number, given))
+    kind = "number" if numeric else None
+    return _Column(name, lambda trial: _cell(trial.values.get(name), kind), numeric)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _of_trials(
@@ -93,7 +105,8 @@ def _of_trials(
         )
         for trial in trials
     ]
-    return _table(caption, [column.head for column in columns], rows, class_="sortable")
+    heads = [_head(column.head, column.numeric) for column in columns]
+    return _table(caption, heads, rows, class_="sortable")
 
 
 def _status(trial: TrialView) -> Html:
@@ -120,15 +133,13 @@ def _time(trial: TrialView) -> Html:
     return element("td", seconds(trial.duration), class_="number", data_key=key)
 
 
-def _value(name: str, trial: TrialView) -> Html:
-    return _cell(trial.values.get(name))
-
-
 def _cell(value: Any, kind: str | None = None) -> Html:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        kind = "number"
     digits = str(value) if isinstance(value, float) else None
     return element("td", short(value), class_=kind, data_key=sort_key(value), title=digits)
+
+
+def _head(name: str, numeric: bool = False) -> Html:
+    return element("th", name, scope="col", class_="number" if numeric else None)
 
 
 def _row(cells: Iterable[Html], class_: str | None = None) -> Html:
@@ -136,9 +147,9 @@ def _row(cells: Iterable[Html], class_: str | None = None) -> Html:
 
 
 def _table(
-    caption: str, heads: Iterable[str], rows: Iterable[Html], class_: str | None = None
+    caption: str, heads: Iterable[Html], rows: Iterable[Html], class_: str | None = None
 ) -> Html:
     """Returns a table that can be scrolled, also by keyboard, where it is wider than the page."""
-    head = element("tr", *(element("th", name, scope="col") for name in heads))
-    table = element("table", element("thead", head), element("tbody", *rows), class_=class_)
+    head = element("thead", element("tr", *heads))
+    table = element("table", head, element("tbody", *rows), class_=class_)
     return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
