@@ -132,7 +132,7 @@ def _ticks(scale: Scale) -> dict[float, str]:
 def _score_ticks(norm: Any) -> dict[float, str]:
     if norm.vmin == norm.vmax:
         return {0.0: f"{norm.vmin:.4g}"}
-    return {share: f"{float(norm.inverse(share)):.3g}" for share in (0.0, 0.5, 1.0)}
+    return {share: f"{float(norm.inverse(share)):.4g}" for share in (0.0, 0.5, 1.0)}
 
 
 def _draw_axis(axes: Axes, number: int, ticks: dict[float, str]) -> None:
@@ -147,13 +147,18 @@ def _draw_axis(axes: Axes, number: int, ticks: dict[float, str]) -> None:
 
 
 def _label(axes: Axes, search: SearchView, scales: list[Scale]) -> None:
-    for number, scale in enumerate(scales):
-        if any(scale.position(trial.values.get(scale.name)) is None for trial in search.scored):
-            look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": TEXT}
-            axes.text(number + 0.06, _INACTIVE - 0.08, "inactive", **look)
+    inactive = [number for number, scale in enumerate(scales) if _is_inactive(search, scale)]
+    for number in inactive:
+        look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": TEXT}
+        axes.text(number + 0.06, _INACTIVE - 0.08, "inactive", **look)
     score = score_label(search).replace(" (", "\n(")
     axes.set_xticks(range(len(scales) + 1), labels=[*(scale.name for scale in scales), score])
     axes.tick_params(length=0, pad=4, labelcolor=TEXT)
     axes.set_yticks([])
     axes.set_xlim(-0.15, len(scales) + 0.45)
-    axes.set_ylim(_INACTIVE - 0.12, 1.05)
+    axes.set_ylim(_INACTIVE - 0.12 if inactive else -0.05, 1.05)
+
+
+def _is_inactive(search: SearchView, scale: Scale) -> bool:
+    """Whether a hyperparameter is inactive in a trial."""
+    return any(scale.position(trial.values.get(scale.name)) is None for trial in search.scored)

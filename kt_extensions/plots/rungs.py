@@ -32,8 +32,9 @@ def plot_rungs(
     """Draws the trials of each rung by their scores, and which of them went on in the next.
 
     A plot for each bracket, whose title tells how many trials there were in its rungs. Trials that
-    were not promoted are rings; the best is a star. The axis of the epochs is logarithmic; that of
-    the score is when all scores are positive and the largest is over 100 times the smallest.
+    were not promoted are rings; the best is a star. From a promoted trial no line goes on if it has
+    failed then, or still runs. The axis of the epochs is logarithmic; that of the score is when all
+    scores are positive and the largest is over 100 times the smallest.
 
     Args:
         source: A tuner that shares out epochs (Hyperband, BOHB, ASHA, successive halving;
@@ -93,7 +94,7 @@ def _draw(axes: Axes, search: SearchView, trials: list[TrialView]) -> None:
     for parent, child in lines:
         ends = [place[name] for name in (parent, child) if name is not None]
         axes.plot(*zip(*ends, strict=True), color=TRIAL, lw=1.1, zorder=2)
-    promoted = {parent for parent, _ in lines}
+    promoted = {trial.parent for trial in trials}
     best = search.best.trial_id if search.best else None
     for name, point in place.items():
         axes.scatter(*point, **_look(name in promoted, name == best))

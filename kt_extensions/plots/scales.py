@@ -64,7 +64,7 @@ class Scale:
         """Returns what to write at a position."""
         if self.options:
             return _short(self.options[round(position)])
-        return f"{round(position)}" if self.whole else f"{position:.3g}"
+        return f"{round(position)}" if self.whole else f"{position:.4g}"
 
     def apply(self, axes: Axes, which: Literal["x", "y"]) -> None:
         """Makes one of the two axes of a figure that of the hyperparameter."""

@@ -332,12 +332,23 @@ def test_rungs_by_bracket() -> None:
     *trials, failed = halving.collections
     assert [offsets(c)[0] for c in trials] == [(1, 0.25), (1, 0.5), (3, 0.75)]
     filled = [not np.allclose(c.get_facecolors()[0][:3], 1) for c in trials]
-    assert filled == [False, True, True]
+    assert filled == [False, True, True]  # the star, too
     assert offsets(failed) == [(1, 0.0)]
     assert failed.get_offset_transform() == halving.get_xaxis_transform()
     assert [offsets(c) for c in last.collections] == [[(3, 0.625)]]
     assert halving.get_xscale() == "log"
     assert [tick.get_text() for tick in last.get_xticklabels()] == ["1", "3"]
+
+
+def test_a_trial_is_promoted_though_it_fails_then() -> None:
+    failed = trial(1, None, rung=rung(3, 1, 1), parent="00")
+    better = search(trial(0, 0.5, rung=rung(1, 0, 1)), failed, trial(2, 0.9, rung=rung(1, 0, 1)))
+    (axes,) = plots.plot_rungs(better).axes
+    promoted, best, cross = axes.collections
+    assert not np.allclose(promoted.get_facecolors()[0][:3], 1)
+    assert offsets(best) == [(1, 0.9)]
+    assert offsets(cross) == [(3, 0.0)]
+    assert not axes.lines
 
 
 def test_a_search_without_rungs() -> None:
