@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from kt_extensions.plots.drawing import (
@@ -95,21 +96,26 @@ def _draw(axes: Axes, search: SearchView, trials: list[TrialView]) -> None:
         ends = [place[name] for name in (parent, child) if name is not None]
         axes.plot(*zip(*ends, strict=True), color=TRIAL, lw=1.1, zorder=2)
     promoted = {trial.parent for trial in trials}
-    best = search.best.trial_id if search.best else None
-    for name, point in place.items():
-        axes.scatter(*point, **_look(name in promoted, name == best))
+    best = {search.best.trial_id} if search.best else set()
+    ring: Any = {"s": 26, "linewidths": 1.2, "edgecolors": TRIAL, "zorder": 3}
+    star: Any = {"marker": "*", "s": 170, "color": BEST, "edgecolors": "white", "zorder": 4}
+    _scatter(axes, place, place.keys() - promoted - best, facecolors="white", **ring)
+    _scatter(axes, place, place.keys() & promoted - best, facecolors=TRIAL, **ring)
+    _scatter(axes, place, place.keys() & best, **star)
     _draw_failed(axes, search, [t.rung["epochs"] for t in trials if t.failed])
 
 
-def _look(promoted: bool, best: bool) -> dict[str, Any]:
-    if best:
-        return {"marker": "*", "s": 170, "color": BEST, "edgecolors": "white", "zorder": 4}
-    colors = {"facecolors": TRIAL if promoted else "white", "edgecolors": TRIAL}
-    return {"s": 26, "linewidths": 1.2, "zorder": 3, **colors}
+def _scatter(
+    axes: Axes, place: dict[str, tuple[int, float]], names: AbstractSet[str], **look: Any
+) -> None:
+    """Draws some trials in the order in which they began."""
+    if names:
+        points = [point for name, point in place.items() if name in names]
+        axes.scatter(*zip(*points, strict=True), **look)
 
 
 def _draw_failed(axes: Axes, search: SearchView, epochs: list[int]) -> None:
-    """Marks failed trials on the edge of bad scores, side by side."""
+    """Marks failed trials on the edge of bad scores."""
     edge = 0.0 if search.direction == "max" else 1.0
     if epochs:
         place = axes.get_xaxis_transform()

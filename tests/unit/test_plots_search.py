@@ -329,10 +329,10 @@ def test_rungs_by_bracket() -> None:
     halving, last = figure.axes
     assert [axes.get_title() for axes in figure.axes] == ["bracket 1: 3 → 1", "bracket 0: 1"]
     assert [data(line) for line in halving.lines] == [[(1, 0.5), (3, 0.75)]]
-    *trials, failed = halving.collections
-    assert [offsets(c)[0] for c in trials] == [(1, 0.25), (1, 0.5), (3, 0.75)]
-    filled = [not np.allclose(c.get_facecolors()[0][:3], 1) for c in trials]
-    assert filled == [False, True, True]  # the star, too
+    others, promoted, best, failed = halving.collections
+    assert np.allclose(others.get_facecolors(), 1)
+    assert not np.allclose(promoted.get_facecolors(), 1)
+    assert [offsets(c) for c in (others, promoted, best)] == [[(1, 0.25)], [(1, 0.5)], [(3, 0.75)]]
     assert offsets(failed) == [(1, 0.0)]
     assert failed.get_offset_transform() == halving.get_xaxis_transform()
     assert [offsets(c) for c in last.collections] == [[(3, 0.625)]]
