@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kt_extensions.cli.command import command
+from kt_extensions.cli.command import command, file_name
 from kt_extensions.cli.output import columns, printable
 from kt_extensions.cli.toml import document
 
@@ -25,6 +25,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--toml",
         metavar="FILE",
+        type=file_name,
         help="write them to a TOML file, too: the tables [trial] and [values]",
     )
     parser.set_defaults(run=run)

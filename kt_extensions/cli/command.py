@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def file_name(text: str) -> str:
+    """Returns the name of a file to write, as argparse's `type`.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is that of a folder.
+    """
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"expected a file. Received: {text!r}, which is a folder")
+    return text
 
 
 def command(commands: Commands, name: str, summary: str, example: str) -> argparse.ArgumentParser:

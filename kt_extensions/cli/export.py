@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kt_extensions.cli.command import command
+from kt_extensions.cli.command import command, file_name
 
 if TYPE_CHECKING:
     from kt_extensions.cli.command import Commands
@@ -19,8 +19,12 @@ def add_to(commands: Commands) -> None:
         "Writes the trials to files, as `tuner.results()` has them",
         "kt-extensions export results/digits --csv results.csv",
     )
-    parser.add_argument("--csv", metavar="FILE", help="a table, one row for each trial")
-    parser.add_argument("--json", metavar="FILE", help="all that is known, learning curves, too")
+    parser.add_argument(
+        "--csv", metavar="FILE", type=file_name, help="a table, one row for each trial"
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", type=file_name, help="all that is known, learning curves, too"
+    )
 
     def check_and_run(parsed: argparse.Namespace) -> None:
         if not (parsed.csv or parsed.json):

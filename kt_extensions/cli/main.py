@@ -74,7 +74,11 @@ def _run(parsed: argparse.Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         try:
             parsed.run(parsed)
+            sys.stdout.flush()
             return 0
+        except BrokenPipeError:  # nobody reads on, as with `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (ImportError, OSError, ValueError) as error:
             _tell("error", error)
             return 1

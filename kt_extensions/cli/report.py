@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kt_extensions.cli.command import command
+from kt_extensions.cli.command import command, file_name
 
 if TYPE_CHECKING:
     from kt_extensions.cli.command import Commands
@@ -23,6 +23,7 @@ def add_to(commands: Commands) -> None:
         "-o",
         "--output",
         metavar="FILE",
+        type=file_name,
         default="report.html",
         help="the file, which is replaced if there is one (default: %(default)s)",
     )

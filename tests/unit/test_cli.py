@@ -305,6 +305,22 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     assert capsys.readouterr().err.startswith("usage: kt-extensions")
 
 
+@pytest.mark.parametrize("arguments", [["report", "-o"], ["best", "--toml"], ["export", "--csv"]])
+def test_a_folder_is_no_file_to_write(arguments, project, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([arguments[0], project, arguments[1], str(tmp_path)])
+    assert stopped.value.code == 2
+    assert f"expected a file. Received: '{tmp_path}', which is a folder" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_reading_is_no_error(project):
+    command = [sys.executable, "-m", "kt_extensions.cli", "space", project]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1
+
+
 # Help
 
 
