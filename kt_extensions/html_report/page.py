@@ -13,7 +13,7 @@ from kt_extensions.html_report import tables
 from kt_extensions.html_report.elements import Html, element
 from kt_extensions.html_report.figures import figures
 from kt_extensions.html_report.script import JAVASCRIPT
-from kt_extensions.html_report.standing import counted, described, ranked
+from kt_extensions.html_report.standing import counted, described, failures, ranked
 from kt_extensions.html_report.style import CSS
 from kt_extensions.html_report.wording import reason, seconds, short
 
@@ -130,27 +130,28 @@ def _best(trial: TrialView) -> Html:
 
 
 def _failures(search: SearchView) -> list[Html]:
-    """Returns the section of the trials that failed, one part for each reason."""
-    reasons: dict[str, list[TrialView]] = {}
-    for trial in search.trials:
-        if trial.failed:
-            reasons.setdefault(reason(trial.message), []).append(trial)
-    parts = [_failure(text, trials) for text, trials in reasons.items()]
+    """Returns the section of what failed, one part for each reason."""
+    reasons: dict[str, list[tuple[TrialView, str]]] = {}
+    for trial, message in failures(search):
+        reasons.setdefault(reason(message), []).append((trial, message))
+    parts = [_failure(text, found) for text, found in reasons.items()]
     return [_section("Failures", *parts)] if parts else []
 
 
-def _failure(text: str, trials: list[TrialView]) -> Html:
-    names = ", ".join(trial.trial_id for trial in trials[:_NAMED])
-    more = f" and {len(trials) - _NAMED:,} more" if len(trials) > _NAMED else ""
+def _failure(text: str, found: list[tuple[TrialView, str]]) -> Html:
+    names = list(dict.fromkeys(trial.trial_id for trial, _ in found))
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    listed = f"trial{'s' * (len(names) > 1)} {', '.join(names[:_NAMED])}{more}"
     summary = element(
         "summary",
         element("strong", text),
         Html("<br>"),
-        element("span", f"trial{'s' * (len(trials) > 1)} {names}{more}", class_="quiet"),
+        element("span", listed, class_="quiet"),
     )
-    values = ", ".join(f"{name}: {short(value)}" for name, value in trials[0].values.items())
-    first = element("p", f"Trial {trials[0].trial_id} with {values or 'no values'}")
-    return element("details", summary, first, element("pre", trials[0].message or text))
+    trial, message = found[0]
+    values = ", ".join(f"{name}: {short(value)}" for name, value in trial.values.items())
+    first = element("p", f"Trial {trial.trial_id} with {values or 'no values'}")
+    return element("details", summary, first, element("pre", message or text))
 
 
 def _size(space: SpaceDescription) -> Html:

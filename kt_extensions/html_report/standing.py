@@ -11,7 +11,7 @@ import numpy as np
 
 from kt_extensions import pareto
 from kt_extensions.description import SpaceDescription, describe
-from kt_extensions.reports import read_report
+from kt_extensions.reports import TrialReport, read_report
 from kt_extensions.results import Results
 from kt_extensions.searches import SearchView, TrialView
 
@@ -82,8 +82,23 @@ def results_of(search: SearchView) -> Results:
     return Results(_result(search, trial) for trial in search.trials)
 
 
+def failures(search: SearchView) -> list[tuple[TrialView, str]]:
+    """Returns the message of each attempt that failed, with its trial; retried ones, too."""
+    return [(trial, text) for trial in search.trials for text in _failed_attempts(search, trial)]
+
+
+def _failed_attempts(search: SearchView, trial: TrialView) -> list[str]:
+    attempts = _report(search, trial).attempts if search.folder else []
+    messages = [attempt.message or "" for attempt in attempts if attempt.status != "COMPLETED"]
+    return messages or [trial.message or ""] * trial.failed
+
+
+def _report(search: SearchView, trial: TrialView) -> TrialReport:
+    return read_report(Path(search.folder, f"trial_{trial.trial_id}"))
+
+
 def _result(search: SearchView, trial: TrialView) -> dict[str, Any]:
-    report = read_report(Path(search.folder, f"trial_{trial.trial_id}"))
+    report = _report(search, trial)
     return {
         "trial_id": trial.trial_id,
         "status": trial.status,

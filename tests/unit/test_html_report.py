@@ -6,6 +6,7 @@ import re
 import keras_tuner as kt
 import pytest
 
+import kt_extensions as kte
 from kt_extensions.html_report import write_report
 from kt_extensions.html_report.elements import Html, element, escaped
 from kt_extensions.searches import SearchView, TrialView
@@ -210,6 +211,30 @@ def test_failures_of_one_reason_are_told_together(page):
     assert "trials 02, 03" in page.text()
     [first, _] = [text for text, within in page.texts if within[-1:] == ("pre",)]
     assert "somewhere" in first
+
+
+def test_failures_that_were_retried_are_told(tmp_path):
+    class Retried(kte.TPE):
+        def run_trial(self, trial, *args, **kwargs):
+            trial.hyperparameters.Int("units", 1, 9)
+            if trial.trial_id == "1" and not self.failures():
+                raise OSError("out of luck once")
+            return {"val_loss": 1.0}
+
+    tuner = Retried(
+        objective="val_loss",
+        max_trials=3,
+        max_retries_per_trial=1,
+        directory=tmp_path,
+        project_name="retried",
+    )
+    tuner.search(verbose=0)
+    write_report(tuner, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert [text for text, within in page.texts if within[-1:] == ("strong",)] == [
+        "OSError: out of luck once"
+    ]
+    assert "3 completed" in page.text()
 
 
 def test_many_failures_do_not_fill_the_page(tmp_path):
