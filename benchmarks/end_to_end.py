@@ -45,7 +45,7 @@ PRUNERS = {
     "extrapolation": pruners.Extrapolation(),
     "extrapolation(0.8)": pruners.Extrapolation(0.8),
     "median": pruners.Median(),
-    "median, warm-up": pruners.Median(warmup_epochs=4),
+    "percentile(75)": pruners.Percentile(75),
 }
 
 Arrays = tuple[np.ndarray, np.ndarray]
