@@ -45,6 +45,8 @@ PRUNERS = {
     "extrapolation": pruners.Extrapolation(),
     "extrapolation(0.8)": pruners.Extrapolation(0.8),
     "median": pruners.Median(),
+    "percentile(60)": pruners.Percentile(60),
+    "percentile(65)": pruners.Percentile(65),
     "percentile(75)": pruners.Percentile(75),
 }
 
