@@ -19,7 +19,7 @@ import rich.progress_bar
 import rich.table
 import rich.text
 
-from kt_extensions import objectives
+from kt_extensions import objectives, wording
 from kt_extensions.reports import is_pruned
 
 _FINISHED = ("COMPLETED", "FAILED")
@@ -319,15 +319,11 @@ def _error_line(message: str) -> str:
 
 def _values(trial: Any) -> str:
     values = trial.hyperparameters.values.items()
-    return "  ".join(f"{name}={_format(value)}" for name, value in list(values))
+    return "  ".join(f"{name}={wording.value(value)}" for name, value in list(values))
 
 
 def _told(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {float(value):.5g}" for name, value in values.items())
-
-
-def _format(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _duration(seconds: float) -> str:

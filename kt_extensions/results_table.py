@@ -10,7 +10,7 @@ import rich.table
 from keras_tuner.engine.trial import Trial
 from rich.markup import escape
 
-from kt_extensions import objectives
+from kt_extensions import objectives, wording
 from kt_extensions.reports import is_pruned
 
 
@@ -45,7 +45,4 @@ def results_table(trials: Iterable[Trial], objective: Any, title: str) -> rich.t
 
 def _told(values: dict[str, Any]) -> str:
     own = ((name, value) for name, value in values.items() if not name.startswith("tuner/"))
-    return "  ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in own
-    )
+    return "  ".join(f"{name}={wording.value(value)}" for name, value in own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from kt_extensions.space import (
     Condition,
@@ -55,6 +56,26 @@ def duration(seconds: int | float) -> str:
     unit, size = max(((u, s) for u, s in _UNITS if seconds >= s), key=_size, default=_UNITS[0])
     amount = _rounded(seconds / size)
     return f"{amount} {unit}" + "s" * (amount != "1")
+
+
+def value(of: Any) -> str:
+    """Returns a value of a hyperparameter, a float with four digits.
+
+    >>> value(0.0051138519852939116), value(128)
+    ('0.005114', '128')
+    """
+    return f"{of:.4g}" if isinstance(of, float) else str(of)
+
+
+def reason(message: str | None) -> str:
+    r"""Returns the last line of a message, which names the error of a traceback.
+
+    Example:
+        >>> reason("Traceback (most recent call last):\n  ...\nValueError: too large\n")
+        'ValueError: too large'
+    """
+    lines = (message or "").strip().splitlines()
+    return lines[-1].strip() if lines else "No reason was noted."
 
 
 def share(part: int, of: int) -> str:

@@ -39,8 +39,8 @@ def run(parsed: argparse.Namespace) -> None:
         OSError: If the file cannot be written.
         ValueError: If no trial is completed.
     """
-    from kt_extensions.html_report.standing import best_trial
     from kt_extensions.searches import view_of
+    from kt_extensions.standing import best_trial
 
     search = view_of(parsed.project)
     trial = best_trial(search)

@@ -41,8 +41,8 @@ def run(parsed: argparse.Namespace) -> None:
         FileNotFoundError: If the folder holds no trials.
         OSError: If a file cannot be written.
     """
-    from kt_extensions.html_report.standing import results_of
     from kt_extensions.searches import view_of
+    from kt_extensions.standing import results_of
 
     results = results_of(view_of(parsed.project))
     for file, write in ((parsed.csv, results.to_csv), (parsed.json, results.to_json)):

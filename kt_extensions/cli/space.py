@@ -29,7 +29,7 @@ def run(parsed: argparse.Namespace) -> None:
     Raises:
         FileNotFoundError: If the folder holds no trials.
     """
-    from kt_extensions.html_report.standing import described
     from kt_extensions.searches import view_of
+    from kt_extensions.standing import described
 
     print(printable(str(described(view_of(parsed.project)))))

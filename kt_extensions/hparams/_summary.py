@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,8 +12,10 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_p
 from tensorboard.plugins.image import metadata as images
 from tensorboard.plugins.text import metadata as texts
 
+from kt_extensions import wording
 from kt_extensions.hparams._events import write_events
 from kt_extensions.searches import SearchView, TrialView
+from kt_extensions.standing import counted, ranked
 
 _RANKED = 10
 _DPI = 110
@@ -45,53 +46,47 @@ def markdown(search: SearchView) -> str:
     Args:
         search: The search.
     """
-    parts = [f"# {_escaped(search.name)}", _counts(search)]
-    if search.best is not None:
-        parts += ["## The best", _best(search, search.best), "## The ten best", _ranking(search)]
-    failed = [trial for trial in search.trials if trial.failed and trial.message]
+    epochs = sum(trial.epochs for trial in search.trials)
+    trained = f"; {epochs} epochs were trained" if epochs else ""
+    counts = f"{wording.number(len(search.trials), 'trial')}: {counted(search)}{trained}."
+    parts = [f"# {_escaped(search.name)}", counts]
+    whole = [trial for trial in ranked(search) if not trial.pruned][:_RANKED]
+    if whole:
+        parts += [
+            "## The best",
+            _best(search, whole[0]),
+            "## The ten best",
+            _table_of(search, whole),
+        ]
+    failed = [[t.trial_id, wording.reason(t.message)] for t in search.trials if t.failed]
     if failed:
-        parts += ["## What has failed", _table(["trial", "reason"], map(_reason, failed))]
+        parts += ["## What has failed", _table(["trial", "reason"], failed)]
     return "\n\n".join(parts) + "\n"
 
 
-def _counts(search: SearchView) -> str:
-    by_status = Counter(trial.status.lower() for trial in search.trials)
-    told = ", ".join(f"{n} {status}" for status, n in by_status.most_common())
-    epochs = sum(trial.epochs for trial in search.trials)
-    trained = f"; {epochs} epochs were trained" if epochs else ""
-    return f"{len(search.trials)} trials: {told}{trained}."
-
-
 def _best(search: SearchView, best: TrialView) -> str:
-    head = f"Trial {best.trial_id}: {_escaped(search.objective)} {best.score:.6g}"
-    rows = ([name, _told(value)] for name, value in best.values.items())
-    return f"{head} ({search.direction})\n\n{_table(['hyperparameter', 'value'], rows)}"
+    told = zip(search.objectives, best.scores, strict=True)
+    scores = ", ".join(f"{_escaped(name)} {y:.6g} ({way})" for (name, way), y in told)
+    rows = ([name, wording.value(value)] for name, value in best.values.items())
+    return f"Trial {best.trial_id}: {scores}\n\n{_table(['hyperparameter', 'value'], rows)}"
 
 
-def _ranking(search: SearchView) -> str:
-    sign = -1.0 if search.direction == "max" else 1.0
-    whole = [trial for trial in search.scored if not trial.pruned]
-    ranked = sorted(whole, key=lambda trial: sign * (trial.score or 0.0))[:_RANKED]
-    names = list({name: None for trial in ranked for name in trial.values})
+def _table_of(search: SearchView, trials: list[TrialView]) -> str:
+    names = list({name: None for trial in trials for name in trial.values})
     rows = (
-        [trial.trial_id, f"{trial.score:.6g}", *(_told(trial.values.get(n, "")) for n in names)]
-        for trial in ranked
+        [
+            trial.trial_id,
+            *(f"{score:.6g}" for score in trial.scores),
+            *(wording.value(trial.values.get(name, "")) for name in names),
+        ]
+        for trial in trials
     )
-    return _table(["trial", search.objective, *names], rows)
-
-
-def _reason(trial: TrialView) -> list[str]:
-    lines = (trial.message or "").strip().splitlines()
-    return [trial.trial_id, lines[-1] if lines else ""]
+    return _table(["trial", *(name for name, _ in search.objectives), *names], rows)
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines)
-
-
-def _told(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _escaped(text: str) -> str:

@@ -13,9 +13,10 @@ from kt_extensions.html_report import tables
 from kt_extensions.html_report.elements import Html, element
 from kt_extensions.html_report.figures import figures
 from kt_extensions.html_report.script import JAVASCRIPT
-from kt_extensions.html_report.standing import counted, described, failures, ranked
 from kt_extensions.html_report.style import CSS
-from kt_extensions.html_report.wording import reason, seconds, short
+from kt_extensions.html_report.wording import seconds, short
+from kt_extensions.standing import counted, described, failures, ranked
+from kt_extensions.wording import reason
 
 if TYPE_CHECKING:
     from kt_extensions.description import SpaceDescription

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kt_extensions import wording as words
 from kt_extensions.html_report.elements import Html, element
-from kt_extensions.html_report.standing import front, ranked
-from kt_extensions.html_report.wording import reason, seconds, short, sort_key
+from kt_extensions.html_report.wording import seconds, short, sort_key
+from kt_extensions.standing import front, ranked
+from kt_extensions.wording import reason
 
 if TYPE_CHECKING:
     from kt_extensions.description import SpaceDescription

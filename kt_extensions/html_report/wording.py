@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from kt_extensions import wording
+
 NONE = "\u2013"  # a dash
 
 
@@ -17,7 +19,7 @@ def short(value: Any) -> str:
     """
     if value is None:
         return NONE
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return wording.value(value)
 
 
 def sort_key(value: Any) -> str | None:
@@ -46,14 +48,3 @@ def seconds(duration: float | None) -> str:
     minutes, rest = divmod(round(duration), 60)
     hours, left = divmod(minutes, 60)
     return f"{hours:,} h {left} min" if hours else f"{minutes} min {rest} s"
-
-
-def reason(message: str | None) -> str:
-    r"""Returns the last line of a message, which names the error of a traceback.
-
-    Example:
-        >>> reason("Traceback (most recent call last):\n  ...\nValueError: too large\n")
-        'ValueError: too large'
-    """
-    lines = (message or "").strip().splitlines()
-    return lines[-1].strip() if lines else "No reason was noted."

@@ -15,6 +15,7 @@ from kt_extensions.plots.drawing import (
     new_axes,
     score_label,
     spans_magnitudes,
+    write_instead,
 )
 from kt_extensions.searches import SearchView, view_of
 from kt_extensions.space.domains import Array
@@ -124,6 +125,8 @@ def _label(axes: Axes, search: SearchView) -> None:
     if means and spans_magnitudes(means):
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    if not means:
+        write_instead(axes, "no completed trial")
     axes.set_xlabel("trials", color=TEXT)
     axes.set_ylabel(f"best {score_label(search)}", color=TEXT)
     finish(axes, "", grid="both")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kt_extensions import pareto
-from kt_extensions.plots.drawing import BEST, TEXT, TRIAL, dots, finish, new_axes, spans_magnitudes
+from kt_extensions.plots.drawing import (
+    BEST,
+    TEXT,
+    TRIAL,
+    dots,
+    finish,
+    new_axes,
+    spans_magnitudes,
+    write_instead,
+)
 from kt_extensions.searches import view_of
 
 if TYPE_CHECKING:
@@ -55,7 +64,7 @@ def plot_pareto_front(
     if len(search.trials):
         _draw(axes, search, names)
     else:
-        axes.text(0.5, 0.5, "no completed trial", transform=axes.transAxes, ha="center")
+        write_instead(axes, "no completed trial")
     axes.set_xlabel(_label(names[0], search), color=TEXT)
     axes.set_ylabel(_label(names[1], search), color=TEXT)
     finish(axes, search.title, grid="both")

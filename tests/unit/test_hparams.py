@@ -17,6 +17,9 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.util import tensor_util
 
 from kt_extensions.hparams import HParamsLogger
+from kt_extensions.hparams._summary import markdown
+from kt_extensions.searches import SearchView
+from tests.views import trial_view
 
 SUCCESS, FAILURE = api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE
 
@@ -606,7 +609,7 @@ def test_the_search_is_summed_up(oracle: Oracle, tmp_path: Path) -> None:
     logger.on_search_end()
     step, kind, text = summary_of(tmp_path)["search"]
     assert (step, kind) == (3, "text")
-    assert "3 trials: 1 completed, 1 pruned, 1 failed." in text
+    assert "3 trials: 1 completed, 1 failed, 1 pruned." in text
     assert "| 0000 | 0.5 | 16 | 0.01 | plain |" in text
     assert "0.75 |" not in text  # a pruned trial is no match for one that ran to its end
     assert "| 0002 | ValueError: \\<b\\>no \\| good\\</b\\> |" in text
@@ -621,3 +624,16 @@ def test_a_worker_sums_nothing_up(oracle: Oracle, tmp_path: Path) -> None:
     logger.on_search_begin(Client(), str(tmp_path / "digits"), "digits")
     logger.on_search_end()
     assert not list((tmp_path / "logs").glob("*/*/summary"))
+
+
+def test_of_several_objectives_the_best_is_a_compromise() -> None:
+    """Not the trial with the least sum, which is that of one objective with large numbers."""
+    both = [(0.0, 1000.0), (0.9, 1.0), (0.1, 100.0)]
+    trials = [
+        trial_view(i, status="COMPLETED", score=sum(scores), scores=list(scores))
+        for i, scores in enumerate(both)
+    ]
+    objectives = [("loss", "min"), ("size", "min")]
+    text = markdown(SearchView("p", "", "multi_objective", "min", objectives, [], trials))
+    assert "Trial 02: loss 0.1 (min), size 100 (min)" in text
+    assert "| trial | loss | size |" in text

@@ -12,26 +12,15 @@ import pytest
 
 from kt_extensions.importances import importances
 from kt_extensions.searches import SearchView, TrialView
+from tests.views import trial_view
 
 TWO = [("value", "min"), ("cost", "max")]
 
 
 def trial(number: int, scores: list[float] | None, **facts: Any) -> TrialView:
-    plain: dict[str, Any] = {
-        "number": number,
-        "trial_id": str(number),
-        "status": "COMPLETED" if scores else "FAILED",
-        "score": sum(scores) if scores else None,
-        "scores": scores or [],
-        "values": {},
-        "rung": {},
-        "parent": None,
-        "history": [],
-        "epochs": 0,
-        "duration": None,
-        "message": None,
-    }
-    return TrialView(**{**plain, **facts})
+    if scores:
+        facts = {"status": "COMPLETED", "score": sum(scores), "scores": scores, **facts}
+    return trial_view(number, **facts)
 
 
 def search(

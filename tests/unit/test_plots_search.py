@@ -17,6 +17,7 @@ from kt_extensions import plots
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.reports import Message
 from kt_extensions.searches import SearchView, TrialView
+from tests.views import trial_view
 
 pytest.importorskip("matplotlib")
 
@@ -33,21 +34,10 @@ def space() -> list[Any]:
 
 
 def trial(number: int, score: float | None, /, **facts: Any) -> TrialView:
-    plain: dict[str, Any] = {
-        "number": number,
-        "trial_id": f"{number:02d}",
-        "status": "FAILED" if score is None else "COMPLETED",
-        "score": score,
-        "scores": [] if score is None else [score],
-        "values": {},
-        "rung": {},
-        "parent": None,
-        "history": [],
-        "epochs": 0,
-        "duration": None,
-        "message": None,
-    }
-    return TrialView(**{**plain, **facts})
+    """A trial that has completed with a score, or has failed."""
+    if score is not None:
+        facts = {"status": "COMPLETED", "score": score, "scores": [score], **facts}
+    return trial_view(number, **facts)
 
 
 def search(*trials: TrialView, direction: str = "max", **facts: Any) -> SearchView:
@@ -395,11 +385,33 @@ FIGURES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_search_in_which_nothing_is_completed(name: str, tmp_path: Path) -> None:
+def scores_of(figure: Any) -> set[float]:
+    """The heights of all dots, lines and crosses."""
+    dots = [y for axes in figure.axes for c in axes.collections for _, y in c.get_offsets()]
+    lines = [y for axes in figure.axes for line in axes.lines for y in line.get_ydata()]
+    return {float(y) for y in (*dots, *lines) if np.isfinite(y)}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("curves", "no learning curve was kept"),
+        ("slices", "no completed trial"),
+        ("parallel", "no completed trial"),
+        ("contour", "no completed trial has both"),
+        ("rungs", None),  # the failed trial is seen on the edge
+        ("comparison", "no completed trial"),
+    ],
+)
+def test_a_search_in_which_nothing_is_completed(
+    name: str, told: str | None, tmp_path: Path
+) -> None:
     running = trial(1, None, status="RUNNING", rung=rung(1, 0, 0))
-    made = search(trial(0, None, rung=rung(1, 0, 0)), running)
-    FIGURES[name](made).savefig(tmp_path / "figure.png")
+    figure = FIGURES[name](search(trial(0, None, rung=rung(1, 0, 0)), running))
+    figure.savefig(tmp_path / "figure.png")
+    texts = {text.get_text() for axes in figure.axes for text in axes.texts}
+    assert texts == ({told} if told else set())
+    assert scores_of(figure) == (set() if told else {0.0})
 
 
 @pytest.mark.parametrize("name", sorted(set(FIGURES) - {"curves"}))
@@ -413,7 +425,13 @@ def test_several_objectives_are_refused(name: str) -> None:
 def test_one_trial_is_enough(name: str, tmp_path: Path) -> None:
     values = {"rate": 0.1, "optimizer": "adam"}
     only = trial(0, 0.5, values=values, history=logged("gain", 0.5), rung=rung(1, 0, 0))
-    FIGURES[name](search(only)).savefig(tmp_path / "figure.png")
+    figure = FIGURES[name](search(only))
+    figure.savefig(tmp_path / "figure.png")
+    if name == "parallel":  # one line through all axes
+        (lines,) = figure.axes[0].collections
+        assert len(lines.get_segments()) == 1
+    else:  # the contour's dot is at the place of its option
+        assert (1.0 if name == "contour" else 0.5) in scores_of(figure)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""Trials as they are looked at, made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kt_extensions.searches import TrialView
+
+
+def trial_view(number: int, **facts: Any) -> TrialView:
+    """A trial without values that has failed, but for what is told of it."""
+    plain: dict[str, Any] = {
+        "number": number,
+        "trial_id": f"{number:02d}",
+        "status": "FAILED",
+        "score": None,
+        "scores": [],
+        "values": {},
+        "rung": {},
+        "parent": None,
+        "history": [],
+        "epochs": 0,
+        "duration": None,
+        "message": None,
+    }
+    return TrialView(**{**plain, **facts})
