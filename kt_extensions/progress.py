@@ -11,6 +11,7 @@ import textwrap
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import rich.console
@@ -24,6 +25,7 @@ from kt_extensions.reports import is_pruned
 
 _FINISHED = ("COMPLETED", "FAILED")
 _STYLES = {"COMPLETED": "green", "PRUNED": "cyan", "FAILED": "red", "INVALID": "yellow"}
+_RUNNING = ("running", "", "", "", "", "", "", "")  # one for each trial that is shown
 _LONGEST_MESSAGE = 160  # Characters of an error.
 _ERROR = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)  # where one begins below its traceback
 _WORDS = {
@@ -59,12 +61,21 @@ def _harmless(method: _Method) -> _Method:
     return guarded  # type: ignore[return-value]
 
 
+@dataclass
+class _Running:
+    """A trial that is running: what is told of it, and the epochs that it has before it."""
+
+    told: str = ""
+    left: int = 0
+    began: float = field(default_factory=lambda: time.monotonic())
+
+
 class SearchProgress:
     """Shows a search: a live view on a terminal, one plain line for each finished trial elsewhere.
 
-    The live view has the trial that is running with its values and epoch, the best one so far, the
-    time left and the number of failures. Finished trials stay above it as lines. Each call costs
-    the same whatever the number of trials.
+    The live view has the trials that are running with their values and epochs, the best one so
+    far, the time left and the number of failures. Finished trials stay above it as lines. Each call
+    costs the same whatever the number of trials.
 
     Args:
         oracle: The search's `keras_tuner.Oracle`, or a worker's client of it.
@@ -122,9 +133,7 @@ class SearchProgress:
             trial: The trial that is about to run, for the first time or again.
         """
         self._number(trial)
-        self._left = 0
-        self._trial_began = time.monotonic()
-        self._running = f"trial {trial.trial_id}  {_values(trial)}"
+        self._running[trial.trial_id] = _Running(f"trial {trial.trial_id}  {_values(trial)}")
 
     @_harmless
     def on_epoch_end(
@@ -142,11 +151,12 @@ class SearchProgress:
             logs: Keras' metrics of the epoch.
             planned: The epochs after which the training ends; `None` if that is not known.
         """
-        self._left = 0 if planned is None else planned - epoch - 1
         state = f"epoch {epoch + 1}" if planned is None else f"epoch {epoch + 1} of {planned}"
         if logs and self._objective.has_value(logs):
             state += f", {_told({name: logs[name] for name in self._names()})}"
-        self._running = f"trial {trial.trial_id}  {state}  {_values(trial)}"
+        running = self._running.setdefault(trial.trial_id, _Running())
+        running.left = 0 if planned is None else planned - epoch - 1
+        running.told = f"trial {trial.trial_id}  {state}  {_values(trial)}"
 
     @_harmless
     def on_trial_end(self, trial: Any) -> None:
@@ -156,12 +166,12 @@ class SearchProgress:
             trial: The oracle's own record of the trial, after the oracle has ended it.
         """
         now = time.monotonic()
+        ran = self._running.pop(trial.trial_id, _Running())
         if trial.status in _FINISHED:
             self._count(trial)
             self._estimate(now)
-            self._saved += self._left if is_pruned(trial) else 0
-        self._running = ""
-        self._console.print(self._line(trial, now), soft_wrap=True)
+            self._saved += ran.left if is_pruned(trial) else 0
+        self._console.print(self._line(trial, now, now - ran.began), soft_wrap=True)
 
     @_harmless
     def on_search_end(self, reason: str | None) -> None:
@@ -174,15 +184,14 @@ class SearchProgress:
         self._console.print(self._summary(reason), soft_wrap=True)
 
     def _reset(self) -> None:
-        self._began = self._trial_began = time.monotonic()
+        self._began = time.monotonic()
         self._ends_at: float | None = None
         self._numbers: dict[str, int] = {}
         self._finished = self._finished_before = self._failed = self._pruned = 0
-        self._left = 0  # epochs that the running trial has before it
         self._saved = 0  # epochs that pruned trials had before them
         self._best: Any = None
         self._front: list[Any] = []  # the trials of the Pareto front
-        self._running = ""
+        self._running: dict[str, _Running] = {}
 
     def _number(self, trial: Any) -> int:
         return self._numbers.setdefault(trial.trial_id, len(self._numbers) + 1)
@@ -215,7 +224,7 @@ class SearchProgress:
             pace = (now - self._began) / (self._finished - self._finished_before)
             self._ends_at = now + pace * max(0, self._max_trials - self._finished)
 
-    def _line(self, trial: Any, now: float) -> rich.text.Text:
+    def _line(self, trial: Any, now: float, seconds: float) -> rich.text.Text:
         of = "" if self._max_trials is None else f"/{self._max_trials}"
         line = rich.text.Text(f"[{self._number(trial)}{of}] trial {trial.trial_id} ")
         status = "PRUNED" if is_pruned(trial) else trial.status
@@ -224,7 +233,7 @@ class SearchProgress:
             self._result(trial),
             self._why(trial),
             self._best_so_far(),
-            f"{now - self._trial_began:.1f} s",
+            f"{seconds:.1f} s",
         ]
         if self._ends_at is not None:
             facts.append(f"{_duration(self._ends_at - now)} left")
@@ -271,8 +280,11 @@ class SearchProgress:
         grid.add_column(no_wrap=True, style="bold", min_width=len("running"))
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         grid.add_row("search", self._overview())
-        if self._running:
-            grid.add_row("running", rich.text.Text(self._running))
+        running = list(self._running.values())
+        for name, trial in zip(_RUNNING, running, strict=False):
+            grid.add_row(name, rich.text.Text(trial.told))
+        if len(running) > len(_RUNNING):
+            grid.add_row("", rich.text.Text(f"and {len(running) - len(_RUNNING)} more"))
         if self._best is not None:
             best = f"trial {self._best.trial_id}  {self._score(self._best)}"
             best += f" ({self._direction()})  {_values(self._best)}"

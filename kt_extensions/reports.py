@@ -37,6 +37,20 @@ class Attempt:
     seconds: float | None
 
 
+class Run(NamedTuple):
+    """Where and when a trial was run.
+
+    Args:
+        worker: The tuner, or the place among the trials that it runs at once.
+        began: When, in seconds since 1970, by the clock of the machine.
+        ended: When it ended; `None` if it has not, or was killed.
+    """
+
+    worker: str
+    began: float
+    ended: float | None
+
+
 @dataclass
 class TrialReport:
     """What a trial has reported.
@@ -47,16 +61,20 @@ class TrialReport:
         pruned: Why the trial was pruned; `None` if it was not.
         attempts: The runs that have ended.
         scores: The value of the objective that each execution has ended with.
+        runs: Where and when it was run, once for each attempt that has begun.
     """
 
     executions: dict[int, dict[int, Logs]] = field(default_factory=dict)
     pruned: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     scores: dict[int, float] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
         """Brings the report up to an event."""
         match event["event"]:
+            case "begin":
+                self.runs.append(Run(event["worker"], event["time"], None))
             case "epoch":
                 self._add(event["execution"], event["epoch"], event["logs"])
             case "score":
@@ -66,6 +84,8 @@ class TrialReport:
             case "end":
                 attempt = Attempt(event["status"], event["message"], event["seconds"])
                 self.attempts.append(attempt)
+                if self.runs:
+                    self.runs[-1] = self.runs[-1]._replace(ended=event.get("time"))
 
     def _add(self, execution: int, epoch: int, logs: Mapping[str, float | str]) -> None:
         """Adds an epoch; one that is trained again has what came after it trained again, too."""
@@ -144,9 +164,15 @@ class Reports:
         """Returns what a trial has reported, also to another process."""
         return self[trial_id] if self._remote else read_report(self._folder_of(trial_id))
 
-    def begin(self, trial_id: str) -> None:
-        """Notes that a run of a trial begins."""
+    def begin(self, trial_id: str, worker: str) -> None:
+        """Notes that a run of a trial begins.
+
+        Args:
+            trial_id: The trial.
+            worker: Where; as the oracle knows the tuner that asked for it.
+        """
         self._began[trial_id] = time.monotonic()
+        self._write(trial_id, {"event": "begin", "worker": worker, "time": _now()})
 
     def add_epoch(
         self, trial_id: str, execution: int, epoch: int, logs: Mapping[str, float]
@@ -176,8 +202,8 @@ class Reports:
         """Notes how a run of a trial ended, and how long it took."""
         began = self._began.pop(trial_id, None)
         seconds = None if began is None else round(time.monotonic() - began, 3)
-        event = {"event": "end", "status": status, "message": message, "seconds": seconds}
-        self._write(trial_id, event)
+        how = {"status": status, "message": message, "seconds": seconds}
+        self._write(trial_id, {"event": "end", **how, "time": _now()})
 
     def _folder_of(self, trial_id: str) -> Path:
         return self._folder / f"trial_{trial_id}"
@@ -200,6 +226,10 @@ class Reports:
     def __getstate__(self) -> dict[str, Any]:
         """A copy, as for another process, reads what it needs."""
         return {**self.__dict__, "_known": {}, "_open": set()}
+
+
+def _now() -> float:
+    return round(time.time(), 3)
 
 
 def read_report(trial_dir: str | os.PathLike[str]) -> TrialReport:

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import cloudpickle
 
+from kt_extensions.isolation.workplace import Asking
+
 Message: TypeAlias = tuple[Any, ...]
 
 
@@ -39,6 +41,10 @@ class Channel:
         data = cloudpickle.dumps(message)
         with self._lock:
             self._connection.send_bytes(data)
+
+    def has_message(self) -> bool:
+        """Whether there is something to receive, if only that the other process has ended."""
+        return self._connection.poll()
 
     def receive(self) -> Message:
         """Returns the next message.
@@ -79,7 +85,7 @@ class Remote:
         name: What the other process calls the object.
     """
 
-    def __init__(self, channel: Channel, name: str) -> None:
+    def __init__(self, channel: Asking, name: str) -> None:
         self._channel = channel
         self._name = name
 

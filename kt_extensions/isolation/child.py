@@ -1,9 +1,9 @@
-"""The program of the process of one call."""
+"""The program of a process that runs calls."""
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
-import functools
 import gc
 import importlib
 import os
@@ -12,18 +12,18 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
-from kt_extensions.isolation.channel import Channel, portable
+from kt_extensions.isolation.channel import Channel, Message, portable
 from kt_extensions.isolation.parcel import load
+from kt_extensions.isolation.workplace import Workplace
 
 _NEEDED_BY_ALL = "kt_extensions.tuners"
 
 
 def main() -> None:
-    """Waits for a call, runs it, tells what came of it, and ends."""
+    """Runs the calls that come, and tells what came of each, until it is told to end."""
     end, descriptor = int(sys.argv[1]), int(sys.argv[2])
     _end_with_the_other()
     faulthandler.enable(all_threads=False)
@@ -35,39 +35,52 @@ def main() -> None:
     importlib.import_module(_NEEDED_BY_ALL)
     gc.freeze()  # as garbage, what was imported is of no interest
     channel.send("ready")
-    channel.send(*_outcome(channel, descriptor))
+    calls = Calls(channel, descriptor)
+    with contextlib.suppress(EOFError, OSError):  # the other process has ended
+        while (message := channel.receive())[0] != "end":
+            channel.send(*calls.outcome(message))
     gc.freeze()  # the memory goes with the process; to collect it takes a second
 
 
-def _outcome(channel: Channel, descriptor: int) -> tuple[Any, ...]:
-    """Runs the call that comes next; returns the message that tells what came of it."""
-    _, *job = channel.receive()
+class Calls:
+    """The calls of this process.
+
+    Args:
+        channel: The end of the pipe in this process.
+        descriptor: The file of the parcel.
+    """
+
+    def __init__(self, channel: Channel, descriptor: int) -> None:
+        self._channel = channel
+        self._descriptor = descriptor
+        self._workplace: Workplace | None = None
+
+    def outcome(self, message: Message) -> Message:
+        """Runs a call; returns the message that tells what came of it."""
+        _, prepare, places, function, arguments = message
+        try:
+            workplace = self._workplace or self._furnished(prepare, places)
+            call, given = pickle.loads(function), pickle.loads(arguments)
+        except Exception as error:  # whatever the imports of a user's own modules raise
+            return "raised", not_loaded(error), traceback.format_exc()
+        self._channel.send("began")
+        return outcome_of(call, workplace, given)
+
+    def _furnished(self, prepare: bytes, places: list[tuple[int, int]]) -> Workplace:
+        pickle.loads(prepare)()
+        self._workplace = Workplace(self._channel, load(self._descriptor, places))
+        return self._workplace
+
+
+def outcome_of(call: Any, workplace: Workplace, given: tuple[Any, ...]) -> Message:
+    """Runs a call; returns what came of it: `"returned"` or `"raised"`, what, the traceback."""
     try:
-        call = _loaded(channel, descriptor, *job)
-    except Exception as error:  # whatever the imports of a user's own modules raise
-        return "raised", _not_loaded(error), traceback.format_exc()
-    channel.send("began")
-    try:
-        return "returned", call(), ""
+        return "returned", call(workplace, *given), ""
     except Exception as error:  # it is for the process that asked
         return "raised", portable(error), traceback.format_exc()
     except BaseException:  # `sys.exit`, which would wait for threads
         traceback.print_exc()
         _exit()
-
-
-def _loaded(
-    channel: Channel,
-    descriptor: int,
-    prepare: bytes,
-    places: list[tuple[int, int]],
-    function: bytes,
-    arguments: bytes,
-) -> Callable[[], Any]:
-    """Prepares the process, and returns the call."""
-    pickle.loads(prepare)()
-    content = load(descriptor, places)
-    return functools.partial(pickle.loads(function), channel, content, *pickle.loads(arguments))
 
 
 def _exit() -> NoReturn:
@@ -76,11 +89,12 @@ def _exit() -> NoReturn:
     os._exit(1)
 
 
-def _not_loaded(error: Exception) -> Exception:
+def not_loaded(error: Exception) -> Exception:
+    """Returns the error of a worker that cannot read what it is to work on."""
     return RuntimeError(
         "Expected that the process of a trial can load the tuner, its hypermodel and the arguments "
         f"of `search`. Received: {error!r}. Let the modules that they come from be found by "
-        "`import`, in a folder of `sys.path`, or leave out isolate=True."
+        "`import`, in a folder of `sys.path`, or leave out `isolate` and `workers`."
     )
 
 

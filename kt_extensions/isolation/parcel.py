@@ -80,10 +80,11 @@ def check(things: Mapping[str, Any]) -> None:
     if problems:
         told = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise ValueError(
-            "Expected what can be pickled, since isolate=True hands it to processes of their own. "
-            f"Received what cannot: {told}. Pass arrays or a `keras.utils.PyDataset`, make a "
-            "`tf.data.Dataset` in the `fit` of a `keras_tuner.HyperModel` and other things in its "
-            "`build`, or leave out isolate=True."
+            "Expected what can be pickled, since `isolate` and `workers` hand it to other "
+            f"processes. Received what cannot: {told}. Pass arrays, a `keras.utils.PyDataset` or a "
+            "function without arguments that makes the data there, such as a `tf.data.Dataset`; "
+            "make other things in the hypermodel's `build` or `fit`, or leave out `isolate` and "
+            "`workers`."
         )
 
 

@@ -55,7 +55,7 @@ def take_up(oracle: kt.Oracle, name: str) -> Trial:
         trial.status = TrialStatus.RUNNING
         oracle.ongoing_trials[_RUNNER] = trial
         if isinstance(oracle, SamplerOracle):
-            oracle.reports.begin(name)
+            oracle.reports.begin(name, _RUNNER)
         oracle.save()
         return trial
 

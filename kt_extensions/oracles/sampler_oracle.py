@@ -174,7 +174,8 @@ class SamplerOracle(ReportedOracle):
                 trial = super().create_trial(tuner_id)
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
-                self.reports.begin(trial.trial_id)
+                elif trial.status == TrialStatus.RUNNING:
+                    self.reports.begin(trial.trial_id, tuner_id)
                 return trial
         except Exception as error:
             self.tuner_ids.discard(tuner_id)

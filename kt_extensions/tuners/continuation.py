@@ -34,11 +34,10 @@ class ContinuedTrials(KeptFiles):
     _live: LiveModel | None = None
     _same_for_all_rungs = False
 
-    def on_trial_begin(self, trial: Trial) -> None:
-        """Lets go of the live model if the trial does not go on with it."""
+    def _let_go_of_live(self, trial: Trial) -> None:
+        """Lets go of the live model if a trial does not go on with it."""
         if self._live is not None and not self._live.is_of_parent(trial):
             self._live = None
-        super().on_trial_begin(trial)
 
     def _try_build(self, hp: Any) -> keras.Model:
         """Builds a model, unless a trial goes on with the one that was just trained."""

@@ -11,7 +11,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions.hparams import CurveLogger, HParamsLogger
-from kt_extensions.isolation import Channel
+from kt_extensions.isolation import Asking
 
 
 class Settings:
@@ -42,7 +42,7 @@ class LogElsewhere:
     So what is known of a trial survives its process.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Asking) -> None:
         self._channel = channel
 
     def callback(self, trial: Trial, execution: int) -> keras.callbacks.Callback:
@@ -54,7 +54,7 @@ class LogElsewhere:
 class _ExecutionElsewhere:
     """One training of a trial, logged in the tuner's process."""
 
-    def __init__(self, channel: Channel, trial: Trial, number: int) -> None:
+    def __init__(self, channel: Asking, trial: Trial, number: int) -> None:
         self._channel = channel
         self._trial = trial
         self._number = number

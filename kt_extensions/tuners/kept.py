@@ -11,6 +11,7 @@ import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, storage
+from kt_extensions.data import made
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -27,29 +28,34 @@ class KeptFiles(BestTrials):
 
     snapshots = Snapshots()
     _holding: set[str] | None = None  # trials that may have files; known from the first use on
-    _running: str | None = None
+    _running: set[str] | None = None  # trials that this tuner runs
     _over_budget = False
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Runs the search, and deletes what is only of use to one that goes on."""
-        super().search(*fit_args, **fit_kwargs)
+        self._run_trials(fit_args, fit_kwargs)
         if not is_worker() and self._reason_to_stop() is None:
             self._holding = set(self.oracle.trials)
             self._tidy(self._holding, ended=True)
+
+    def _run_trials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Runs trials one after the other, as KerasTuner does."""
+        args, kwargs = made(args, kwargs)
+        super().search(*args, **kwargs)
 
     def _reason_to_stop(self) -> str | None:
         return None
 
     def on_trial_begin(self, trial: Trial) -> None:
         """Notes whose files are in use."""
-        self._running = trial.trial_id
+        self._running = self._own() | {trial.trial_id}
         super().on_trial_begin(trial)
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, and deletes the files that are of no use any more."""
         self._check_budget()
         super().on_trial_end(trial)
-        self._running = None
+        self._running = self._own() - {trial.trial_id}
         ended = self.oracle.get_trial(trial.trial_id)
         self._holders().add(ended.trial_id)
         if ended.status != TrialStatus.COMPLETED:  # it is run anew, if at all
@@ -104,8 +110,8 @@ class KeptFiles(BestTrials):
         return {name for line in lines for name in itertools.islice(line, 3)}
 
     def _own(self) -> set[str]:
-        """Returns the trial that this tuner runs."""
-        return set() if self._running is None else {self._running}
+        """Returns the trials that this tuner runs."""
+        return self._running or set()
 
     def _kept_as_best(self) -> set[str]:
         """Returns the trials that stay for being the best."""

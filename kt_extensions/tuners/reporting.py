@@ -124,7 +124,12 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         """Notes when a trial begins."""
         super().on_trial_begin(trial)
         if self._reports is not None:
-            self._reports.begin(trial.trial_id)
+            self._reports.begin(trial.trial_id, self._place_of(trial))
+
+    def _place_of(self, trial: Trial) -> str:
+        """Returns under which name the oracle knows who runs a trial."""
+        ongoing = getattr(self.oracle, "ongoing_trials", {}).items()
+        return str(next((name for name, other in ongoing if other is trial), self.tuner_id))
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, and marks one that was pruned."""

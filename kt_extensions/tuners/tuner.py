@@ -7,7 +7,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,9 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions import storage
+from kt_extensions.data import made
 from kt_extensions.hparams import HParamsLogger
+from kt_extensions.isolation import Limits
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.progress import SearchProgress
@@ -25,17 +27,17 @@ from kt_extensions.snapshot import Snapshots
 from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
 from kt_extensions.tuners.checks import as_callbacks, check_reported, check_stopping
-from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
-from kt_extensions.tuners.isolation import IsolatedTrials
+from kt_extensions.tuners.parallel import ParallelTrials
 from kt_extensions.tuners.reporting import EpochReporter
+from kt_extensions.tuners.workers import Workers
 
 
-class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
+class Tuner(RepeatedTrials, ParallelTrials):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -76,6 +78,17 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
             is a failed trial. `None` for no limit.
         trial_memory: With `isolate`, the most bytes of resident memory that the process of a trial
             may hold; one that holds more is a failed trial. `None` for no limit.
+        workers: How many trials run at once, each in a process of its own: see
+            `docs/parallel.md`. `None` is one in this process, and with `parallel="ray"` as many as
+            the cluster has room for.
+        parallel: Where the workers are: `"local"`, this machine, or `"ray"`, a cluster.
+        gpus_per_trial: How many GPUs of this machine each trial gets: a whole number, or a fraction
+            for several trials on one. `None` shares all out among the workers.
+        resources_per_trial: With `parallel="ray"`, what a trial needs, such as
+            `{"CPU": 2, "GPU": 1}`. Defaults to `{"CPU": 1}`.
+        address: With `parallel="ray"`, that of the cluster, such as `"auto"`. `None` takes the one
+            that `ray.init` was called for or the environment tells of, or else starts one on this
+            machine.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -109,6 +122,11 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         isolate: bool = False,
         trial_seconds: float | None = None,
         trial_memory: int | None = None,
+        workers: int | None = None,
+        parallel: str = "local",
+        gpus_per_trial: float | None = None,
+        resources_per_trial: Mapping[str, float] | None = None,
+        address: str | None = None,
         **kwargs: Any,
     ) -> None:
         check_stopping(oracle, max_time, patience)
@@ -121,7 +139,15 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         self.max_time = max_time
         self.patience = patience
         self.snapshots = checked(snapshots)
-        self._isolate(isolate, trial_seconds, trial_memory)
+        self._workers = Workers(
+            workers,
+            bool(isolate),
+            Limits(trial_seconds, trial_memory),
+            parallel,
+            gpus_per_trial,
+            resources_per_trial,
+            address,
+        )
         self._seconds_before = 0.0
         self._asked: arguments.Arguments = {}
         self._began: float | None = None
@@ -208,6 +234,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         if prepare is None:
             return
         hp = self.oracle.get_space()
+        fit_args, fit_kwargs = made(fit_args, fit_kwargs)
         prepare(hp, *fit_args, **fit_kwargs)
         self.oracle.update_space(hp)
 
@@ -234,8 +261,6 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
     def on_trial_begin(self, trial: Trial) -> None:
         """Tells the log and the display that a trial begins."""
         super().on_trial_begin(trial)
-        if self._has_trained:  # a training has made what all trainings need
-            self._long_lived.leave_out()
         if self._hparams is not None:
             self._hparams.on_trial_begin(trial)
         if self._progress is not None:
@@ -252,8 +277,6 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial, whatever comes of that, and tells the log and the display."""
-        self._has_trained = True
-        tie_to_graphs()
         try:
             super().on_trial_end(trial)
         finally:
@@ -262,6 +285,17 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
                 self._hparams.on_trial_end(ended)
             if self._progress is not None:
                 self._progress.on_trial_end(ended)
+
+    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
+        """Runs a trial, and sees to what its process has to remember and to forget."""
+        self._let_go_of_live(trial)
+        if self._has_trained:  # a training has made what all trainings need
+            self._long_lived.leave_out()
+        try:
+            super()._try_run_and_update_trial(trial, *args, **kwargs)
+        finally:
+            self._has_trained = True
+            tie_to_graphs()
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """Trains the trial's model; see `keras_tuner.Tuner.run_trial`.

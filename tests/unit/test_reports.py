@@ -70,7 +70,7 @@ def test_attempts_and_their_time(tmp_path, monkeypatch):
     monkeypatch.setattr("kt_extensions.reports.time.monotonic", lambda: next(clock))
     reports = Reports(tmp_path)
     for status, message in [("INVALID", "ValueError: no"), ("COMPLETED", None)]:
-        reports.begin("0")
+        reports.begin("0", "tuner0")
         reports.end("0", status, message)
     report = read_report(tmp_path / "trial_0")
     assert report.attempts == [

@@ -1,0 +1,117 @@
+"""Where the trials of a tuner run, as it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from kt_extensions.isolation import Limits
+from kt_extensions.parallel import Crew, LocalCrew
+from kt_extensions.parallel.devices import environments
+from kt_extensions.schedulers.base import check_integer
+
+_PLACES = ("local", "ray")
+_NONE = Limits()
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The arguments of a tuner that say where its trials run; see `kt_extensions.Tuner`.
+
+    Args:
+        count: How many trials run at once: `workers`.
+        isolate: Whether each has a process of its own.
+        limits: Of each trial.
+        parallel: `"local"`, or `"ray"` for a cluster.
+        gpus_per_trial: How many GPUs of this machine each gets.
+        resources: What each needs of a cluster: `resources_per_trial`.
+        address: That of the cluster.
+
+    Raises:
+        ValueError: If the arguments are out of their ranges, or do not go with each other.
+    """
+
+    count: int | None = None
+    isolate: bool = False
+    limits: Limits = _NONE
+    parallel: str = "local"
+    gpus_per_trial: float | None = None
+    resources: Mapping[str, float] | None = None
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None:
+            check_integer("workers", self.count, 1)
+        if self.parallel not in _PLACES:
+            raise ValueError(f"Expected `parallel` to be one of {_PLACES}. Received: {self!r}.")
+        self._check_limits()
+        self._check_gpus()
+        if self.parallel == "ray":
+            self._check_ray()
+        elif self.resources is not None or self.address is not None:
+            raise ValueError(
+                "Expected parallel='ray' with `resources_per_trial` or `address`. Received: "
+                f"parallel={self.parallel!r}. Pass it, or leave these out."
+            )
+
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether trials run in other processes than the tuner's."""
+        return self.parallel == "ray" or self.isolate or (self.count or 1) > 1
+
+    def crew(self, content: Any, prepare: Callable[[], None]) -> Crew:
+        """Returns the workers.
+
+        Args:
+            content: What all trials work on.
+            prepare: What each worker calls first.
+        """
+        own = {"KERAS_BACKEND": keras.backend.backend()}
+        if self.parallel == "ray":
+            from kt_extensions.parallel.ray_crew import RayCrew  # Ray is an extra
+
+            return RayCrew(content, prepare, own, self.count, self.resources, self.address)
+        shares = environments(self.count or 1, self.gpus_per_trial)
+        return LocalCrew(
+            content, [{**own, **share} for share in shares], prepare, anew=self.isolate
+        )
+
+    def _check_limits(self) -> None:
+        seconds, memory = self.limits.seconds, self.limits.memory
+        if not self.isolate and not (seconds is None and memory is None):
+            raise ValueError(
+                "Expected isolate=True with `trial_seconds` or `trial_memory`, since Keras cannot "
+                "be interrupted safely inside of a process. Received: "
+                f"isolate={self.isolate!r}, trial_seconds={seconds!r}, trial_memory={memory!r}. "
+                "Pass isolate=True too, or leave out the limits."
+            )
+        if seconds is not None and not seconds > 0:
+            raise ValueError(
+                f"Expected `trial_seconds` to be above 0, or None. Received: {seconds!r}."
+            )
+        if memory is not None:
+            check_integer("trial_memory", memory, 1)
+
+    def _check_gpus(self) -> None:
+        asked = self.gpus_per_trial
+        if asked is not None and (asked < 0 or (asked > 1 and asked != int(asked))):
+            raise ValueError(
+                "Expected `gpus_per_trial` to be a whole number, a fraction below 1 for several "
+                f"trials on one GPU, or None to share all out. Received: {asked!r}."
+            )
+
+    def _check_ray(self) -> None:
+        if self.isolate:
+            raise ValueError(
+                "Expected isolate=False with parallel='ray'. Received: isolate=True. Ray's workers "
+                "are processes of their own: one that dies takes no other trial with it."
+            )
+        if self.gpus_per_trial is not None:
+            raise ValueError(
+                "Expected `resources_per_trial` with parallel='ray'. Received: gpus_per_trial="
+                f"{self.gpus_per_trial}. Pass resources_per_trial={{'CPU': 1, 'GPU': "
+                f"{self.gpus_per_trial}}}."
+            )
