@@ -20,7 +20,7 @@ import numpy as np
 from kt_extensions import objectives as objectives_of
 from kt_extensions import store
 from kt_extensions.record import PARENT, hyperparameters_from
-from kt_extensions.reports import read_report, told_as_pruned
+from kt_extensions.reports import Run, read_report, told_as_pruned
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -51,6 +51,7 @@ class TrialView:
             by name; empty if none is kept.
         epochs: How many were trained, in all executions, as far as `history` tells.
         duration: Seconds, of all attempts; `None` if it was not noted.
+        runs: Where and when each attempt ran, as far as it was noted.
         message: Why it failed or was pruned.
     """
 
@@ -65,6 +66,7 @@ class TrialView:
     history: list[dict[str, list[float]]]
     epochs: int
     duration: float | None
+    runs: list[Run]
     message: str | None
 
     @property
@@ -242,6 +244,7 @@ def _trial(number: int, state: State, folder: str, names: list[str], space: Any)
         history=report.histories(),
         epochs=report.epochs,
         duration=report.seconds,
+        runs=report.runs,
         message=state["message"],
     )
 

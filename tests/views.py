@@ -21,6 +21,7 @@ def trial_view(number: int, **facts: Any) -> TrialView:
         "history": [],
         "epochs": 0,
         "duration": None,
+        "runs": [],
         "message": None,
     }
     return TrialView(**{**plain, **facts})

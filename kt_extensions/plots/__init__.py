@@ -10,6 +10,7 @@ from kt_extensions.plots.pareto_front import plot_pareto_front
 from kt_extensions.plots.rungs import plot_rungs
 from kt_extensions.plots.schedules import plot_schedules
 from kt_extensions.plots.slices import plot_slices
+from kt_extensions.plots.timeline import plot_timeline
 
 __all__ = [
     "plot_comparison",
@@ -22,4 +23,5 @@ __all__ = [
     "plot_rungs",
     "plot_schedules",
     "plot_slices",
+    "plot_timeline",
 ]

@@ -29,6 +29,7 @@ def trial(number, status="COMPLETED", score=0.5, values=None, **facts):
         "history": [{"epoch": [0, 1], "val_loss": [2.0, 1.0]}],
         "epochs": 2,
         "duration": 1.5,
+        "runs": [],
         "message": None,
     }
     return TrialView(**(known | facts))

@@ -1,0 +1,174 @@
+"""Workers, nodes and programs that die: nothing finished is lost, nothing else runs twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+from keras_tuner.engine.trial import Trial
+
+import kt_extensions as kte
+from tests.clusters import two_nodes
+
+N_TRIALS = 6
+
+
+AFTER: dict[int, Any] = {}
+"""What this process does after so many trials."""
+
+
+class Tuner(kte.Tuner):
+    """Notes each run in a file, and dies where its `deadly` says."""
+
+    deadly: dict[int, int] = {}  # noqa: RUF012  # how often a trial kills its worker, by number
+    seconds = 0.2
+
+    def on_trial_end(self, trial: Trial) -> None:
+        super().on_trial_end(trial)
+        AFTER.pop(len(self.oracle.end_order), lambda: None)()
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        number = int(trial.trial_id)
+        runs = Path(self.project_dir, f"runs-{number}")
+        with runs.open("a") as file:
+            print(os.getpid(), file=file)
+        time.sleep(self.seconds)
+        if len(runs.read_text().split()) <= self.deadly.get(number, 0):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return float(number)
+
+
+def made(folder: Path, **kwargs: Any) -> Tuner:
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    oracle = kte.oracles.TPEOracle(
+        max_trials=N_TRIALS, seed=0, hyperparameters=hp, max_consecutive_failed_trials=None
+    )
+    return Tuner(oracle, directory=folder, project_name="project", **kwargs)
+
+
+def runs(tuner: kte.Tuner) -> Counter[int]:
+    """How often each trial was run."""
+    files = Path(tuner.project_dir).glob("runs-*")
+    return Counter({int(f.name[5:]): len(f.read_text().split()) for f in files})
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with two_nodes() as nodes:
+        yield nodes
+
+
+@pytest.mark.parametrize("place", ["local", "ray"])
+def test_workers_that_die_are_replaced(tmp_path: Path, place: str, request: Any) -> None:
+    """A trial that has been the death of three workers is failed, any other runs again."""
+    where: dict[str, Any] = {"workers": 2}
+    if place == "ray":
+        address = request.getfixturevalue("cluster").address
+        where = {"parallel": "ray", "address": address}
+    tuner = made(tmp_path, **where)
+    tuner.deadly = {1: 1, 3: 99}
+    with pytest.warns(UserWarning, match="worker of trial . has died; another one runs") as told:
+        tuner.search(verbose=0)
+    assert len([w for w in told if "another one runs" in str(w.message)]) == 3
+    trials = tuner.oracle.trials
+    assert [t.status for t in trials.values()] == [
+        "FAILED" if number == 3 else "COMPLETED" for number in range(N_TRIALS)
+    ]
+    assert "It was the third worker of this trial that has died." in trials["3"].message
+    assert ("SIGKILL" if place == "local" else "Ray worker") in trials["3"].message
+    assert runs(tuner) == {0: 1, 1: 2, 2: 1, 3: 3, 4: 1, 5: 1}
+    assert [f["trial_id"] for f in tuner.failures()] == ["3"]
+
+
+def test_a_node_is_lost_and_another_comes(tmp_path: Path) -> None:
+    """Trials of the lost node run elsewhere, and the new node gets some."""
+    with two_nodes() as cluster:
+        _, lost = list(cluster.list_all_nodes())
+
+        def exchange() -> None:
+            cluster.remove_node(lost, allow_graceful=False)
+            cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+
+        tuner = made(tmp_path, parallel="ray", address=cluster.address)
+        tuner.seconds = 2.0
+        AFTER[2] = exchange
+        with pytest.warns(UserWarning, match="has died; another one runs the trial") as told:
+            tuner.search(verbose=0)
+    assert len([w for w in told if "another one runs" in str(w.message)]) == 1
+    assert [t.status for t in tuner.oracle.trials.values()] == ["COMPLETED"] * N_TRIALS
+    assert sum(runs(tuner).values()) <= N_TRIALS + 1
+
+
+PROGRAM = """
+import os, signal, sys, time
+import kt_extensions as kte
+
+class Search(kte.TPE):
+    def run_trial(self, trial, *args, **kwargs):
+        with open("processes", "a") as file:
+            print(os.getpid(), file=file)
+        number = int(trial.trial_id)
+        if number >= 2:
+            open(f"began-{number}", "w").close()
+            time.sleep(600)
+        return trial.hyperparameters.Float("x", 0.0, 1.0)
+
+if sys.argv[1] == "ray":
+    workers = {"parallel": "ray", "workers": 2, "resources_per_trial": {"CPU": 0.5}}
+else:
+    workers = {"workers": 2}
+Search(max_trials=4, seed=0, project_name="project", **workers).search(verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [("local", signal.SIGKILL), ("local", signal.SIGINT), ("ray", signal.SIGKILL)],
+)
+def test_a_program_that_is_stopped_leaves_no_worker_and_can_be_resumed(
+    tmp_path: Path, place: str, number: int
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    program = subprocess.Popen(
+        [sys.executable, "program.py", place], cwd=tmp_path, env=environment, text=True,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_for(lambda: all((tmp_path / f"began-{n}").exists() for n in (2, 3)))
+    program.send_signal(number)
+    _, said = program.communicate(timeout=60)
+    assert program.returncode == -number or (number == signal.SIGINT and program.returncode), said
+    used = [int(line) for line in (tmp_path / "processes").read_text().split()]
+    wait_for(lambda: not any(map(is_alive, used)))
+    oracle = kte.oracles.TPEOracle(max_trials=4, seed=0)
+    resumed = Tuner(oracle, directory=tmp_path, project_name="project", workers=2)
+    statuses = [trial.status for trial in resumed.oracle.trials.values()]
+    assert statuses == ["COMPLETED", "COMPLETED", "RUNNING", "RUNNING"]
+    resumed.search(verbose=0)
+    assert {trial.status for trial in resumed.oracle.trials.values()} == {"COMPLETED"}
+    assert runs(resumed) == {2: 1, 3: 1}
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs: one that nobody has waited for has ended, too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
