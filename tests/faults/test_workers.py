@@ -172,3 +172,45 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+LISTENING = """
+import contextlib, os
+from pathlib import Path
+from kt_extensions.parallel.cluster import Cluster
+
+def family(parent):
+    found, processes = {parent}, []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        processes.append((int(status.parent.name), int(fields[1])))
+    for _ in range(9):
+        found |= {pid for pid, parent in processes if parent in found}
+    return found
+
+def sockets(pid):
+    with contextlib.suppress(OSError):  # it has ended
+        yield from [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+cluster = Cluster({"CPU": 1}, {}, 0, None)
+own = {name for pid in family(os.getpid()) for name in sockets(pid)}
+for file in ("tcp", "tcp6"):
+    for line in Path(f"/proc/net/{file}").read_text().splitlines()[1:]:
+        _, local, _, state, *_, inode = line.split()[:10]
+        if state == "0A" and f"socket:[{inode}]" in own:
+            print(local.split(":")[0][-8:])
+cluster.close()
+"""
+
+
+def test_a_cluster_of_ones_own_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    """Addresses are written as the kernel does: four bytes from the last to the first."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", LISTENING]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    addresses = shown.stdout.split()
+    assert len(addresses) >= 3, shown.stderr
+    assert set(addresses) == {"0100007F"}
