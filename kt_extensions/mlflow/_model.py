@@ -73,8 +73,10 @@ def _specs(tensors: list[Any]) -> list[Any]:
 
 
 def _kind(tensor: Any) -> np.dtype[Any]:
-    kind = keras.backend.standardize_dtype(tensor.dtype)
-    return np.dtype({"string": "str", "bfloat16": "float32"}.get(kind, kind))
+    kind = str(keras.backend.standardize_dtype(tensor.dtype))
+    kind = {"string": "str", "bfloat16": "float32"}.get(kind, kind)
+    found: np.dtype[Any] = np.dtype(kind)
+    return found
 
 
 def _requirements() -> list[str]:

@@ -16,8 +16,8 @@ _TAG = 5000  # characters; older servers take no more
 _PARAM = 6000
 _NAME = 250
 
-Point = tuple[str, float, int]
-"""A metric's name, its value and its step."""
+Point = tuple[str, float, int, int]
+"""A metric's name, its value, the milliseconds since 1970, and its step."""
 
 
 class Run:
@@ -119,11 +119,12 @@ class Run:
         moment = _milliseconds(time.time())
         points = [(clean(name), float(value), moment, step) for name, value in metrics.items()]
         if self._points is None:
-            self._points = waiting = []
+            waiting: list[Point] = []
+            self._points = waiting
             self._do(lambda client: self._send(client, waiting))
         self._points.extend(points)
 
-    def _send(self, client: Any, points: list[Any]) -> None:
+    def _send(self, client: Any, points: list[Point]) -> None:
         from mlflow.entities import Metric
 
         if self._points is points:
