@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,6 @@ def log_model(
         The id of the model. `mlflow.keras.load_model(f"models:/{id}")` loads it.
     """
     from mlflow.entities import LoggedModelOutput
-    from mlflow.keras import save_model
     from mlflow.models import Model
 
     logged = client.create_logged_model(experiment, _NAME, run_id, dict(tags))
@@ -43,12 +43,20 @@ def log_model(
     described = Model(artifact_path=logged.artifact_location, **kind)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, _NAME)
-        settings = {"signature": _signature(model), "pip_requirements": _requirements()}
-        save_model(model, path, mlflow_model=described, **settings)
+        _save(model, path, described)
         client.log_model_artifacts(logged.model_id, path)
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return str(logged.model_id)
+
+
+def _save(model: keras.Model, path: str, described: Any) -> None:
+    settings = {"signature": _signature(model), "pip_requirements": _requirements()}
+    with warnings.catch_warnings():  # of a type hint in MLflow's own code
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType")
+        from mlflow.keras import save_model
+
+        save_model(model, path, mlflow_model=described, **settings)
 
 
 def _signature(model: keras.Model) -> Any:

@@ -15,6 +15,7 @@ _METRICS, _OTHERS = 1000, 100  # in a request, as MLflow allows
 _TAG = 5000  # characters; older servers take no more
 _PARAM = 6000
 _NAME = 250
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # which page MLflow shows of it
 
 Point = tuple[str, float, int, int]
 """A metric's name, its value, the milliseconds since 1970, and its step."""
@@ -201,7 +202,7 @@ def read_note(path: str) -> dict[str, Any]:
 
 
 def clean(name: str) -> str:
-    """Returns a name that MLflow takes for a metric or a parameter.
+    """Returns a name that MLflow takes for a metric, a parameter or a tag.
 
     Example:
         >>> clean("units[0]"), clean("../a")
@@ -212,7 +213,7 @@ def clean(name: str) -> str:
 
 
 def _tags(tags: Mapping[str, Any]) -> dict[str, str]:
-    return {name[:_NAME]: str(value)[:_TAG] for name, value in tags.items() if value is not None}
+    return {clean(name): str(value)[:_TAG] for name, value in tags.items() if value is not None}
 
 
 def _context() -> dict[str, str]:
@@ -227,7 +228,7 @@ def _experiment_id(client: Any, name: str) -> str:
     if known is not None:
         return str(known.experiment_id)
     try:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, tags=_KIND))
     except import_mlflow().MlflowException:  # another worker was faster
         known = client.get_experiment_by_name(name)
         if known is None:
