@@ -17,7 +17,7 @@ def add_to(commands: Commands) -> None:
         commands,
         "mlflow",
         "Writes the search to MLflow, a run for each trial",
-        "kt-extensions mlflow results/digits --tracking-uri http://127.0.0.1:5000",
+        "kt-extensions mlflow results/digits --tracking-uri sqlite:///mlflow.db",
     )
     parser.add_argument(
         "--tracking-uri",
