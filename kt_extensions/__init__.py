@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         builders,
         callbacks,
         hparams,
+        mlflow,
         optimizers,
         oracles,
         plots,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         schedules,
     )
     from kt_extensions.description import describe
+    from kt_extensions.mlflow import MLflowLogger
     from kt_extensions.snapshot import Snapshots
     from kt_extensions.tuners import ASHA, BOHB, GP, PSO, TPE, Hyperband, Search, Skopt, Tuner
 
@@ -39,6 +41,7 @@ __all__ = [
     "PSO",
     "TPE",
     "Hyperband",
+    "MLflowLogger",
     "Search",
     "Skopt",
     "Snapshots",
@@ -47,6 +50,7 @@ __all__ = [
     "callbacks",
     "describe",
     "hparams",
+    "mlflow",
     "optimizers",
     "oracles",
     "plots",
@@ -66,6 +70,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("kt_extensions.tuners"), name)
     if name == "Snapshots":
         return importlib.import_module("kt_extensions.snapshot").Snapshots
+    if name == "MLflowLogger":
+        return importlib.import_module("kt_extensions.mlflow").MLflowLogger
     if name == "describe":
         return importlib.import_module("kt_extensions.description").describe
     return importlib.import_module(f"kt_extensions.{name}")

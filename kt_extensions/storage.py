@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,6 +90,27 @@ def write_text(path: Location, text: str) -> None:
         OSError: If it cannot be written.
     """
     replace(write_aside(path, text.encode(), durable=False), path)
+
+
+def create_text(path: Location, text: str) -> None:
+    """Writes a file unless there is one: of several writers the first one's stays, whole.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    if is_remote(path):
+        if not exists(path):
+            write_text(path, text)
+        return
+    aside = write_aside(f"{os.fspath(path)}.{uuid.uuid4().hex}", text.encode(), durable=False)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        replace(aside, path)
+        return
+    os.unlink(aside)
 
 
 def replace(path: Location, target: Location) -> None:

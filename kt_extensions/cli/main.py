@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Sequence
 
 import kt_extensions
-from kt_extensions.cli import best, export, hparams, report, space
+from kt_extensions.cli import best, export, hparams, mlflow, report, space
 from kt_extensions.cli.output import one_line
 
 _NAME = "kt-extensions"
-_COMMANDS = (report, best, space, export, hparams)
+_COMMANDS = (report, best, space, export, hparams, mlflow)
 _DESCRIPTION = """\
 Shows what a search of KerasTuner has found. PROJECT is the folder of the search, its
 `directory/project_name`, whichever tuner has made it; the search may still run."""

@@ -17,6 +17,7 @@ import time
 import uuid
 from typing import Any
 
+from kt_extensions import storage
 from kt_extensions.hparams._events import ENDED_SUFFIX, write_atomically
 
 _ID_FILE = "hparams_search_id"
@@ -90,23 +91,9 @@ def remove(folder: str) -> None:
 def _search_id(project_dir: str) -> str:
     path = os.path.join(project_dir, _ID_FILE)
     if not os.path.exists(path):
-        _create_exclusively(path, f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}")
+        storage.create_text(path, f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}")
     with open(path, encoding="utf-8") as file:
         return file.read().strip()
-
-
-def _create_exclusively(path: str, content: str) -> None:
-    """Of several workers that start at once the first one's file stays, and is never seen empty."""
-    aside = f"{path}.{uuid.uuid4().hex}"
-    write_atomically(aside, content.encode())
-    try:
-        os.link(aside, path)
-    except FileExistsError:
-        pass
-    except OSError:  # A file system without hard links.
-        os.replace(aside, path)
-        return
-    os.unlink(aside)
 
 
 def _origin(project_dir: str) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
-import keras_tuner as kt
 
+from kt_extensions.attaching import attach
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams import _layout as layout
-from kt_extensions.hparams._attaching import Attached
 from kt_extensions.hparams._record import Ending, Point
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
@@ -76,19 +75,9 @@ class HParamsLogger:
 
         Raises:
             TypeError: If it is no tuner.
-            ValueError: If its search is logged already.
+            ValueError: If its search is logged already by a logger of this class.
         """
-        if not isinstance(tuner, kt.engine.base_tuner.BaseTuner):
-            raise TypeError(
-                "Expected a KerasTuner tuner, such as keras_tuner.RandomSearch(...). Received: "
-                f"{tuner!r} of type {type(tuner).__name__}."
-            )
-        if getattr(tuner, "_hparams", None) is not None:
-            raise ValueError(
-                "Expected a tuner whose search is not logged yet. Received: one that was attached "
-                "before, or has a `tensorboard_dir`. Attach it once."
-            )
-        tuner._hparams = self if hasattr(tuner, "_hparams") else Attached(self, tuner)
+        attach(self, tuner)
 
     def on_search_begin(self, oracle: Any, project_dir: str, project_name: str) -> None:
         """Declares the columns, and mends rows of trials that ended while nobody was logging.

@@ -15,6 +15,7 @@ from kt_extensions import objectives
 from kt_extensions.hparams import _experiment as experiment
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
 from kt_extensions.reports import is_pruned
+from kt_extensions.trial_facts import active_values, value_at_best
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""
@@ -22,7 +23,7 @@ Point = tuple[int, float, float]
 
 def write_start(run: str, group: str, began: float, hyperparameters: Any) -> None:
     """Writes a session's values. TensorBoard keeps the first start of a run for ever."""
-    values = _active_values(hyperparameters)
+    values = active_values(hyperparameters)
     start = plugin_data_pb2.SessionStartInfo(
         group_name=group,
         start_time_secs=began,
@@ -115,25 +116,7 @@ def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:
 def _metrics_at_best(trial: Any, objective: Any) -> dict[str, float]:
     metrics = trial.metrics.metrics
     known = {*objectives.directions(objective), objective.name}
-    return {name: _at_best(trial, name) for name in metrics if name not in known}
-
-
-def _at_best(trial: Any, name: str) -> float:
-    """The value at the best step, or the best value where none was reported at that step."""
-    for observation in trial.metrics.get_history(name):
-        if observation.step == trial.best_step:
-            return float(observation.mean())
-    return float(trial.metrics.get_best_value(name))
-
-
-def _active_values(hyperparameters: Any) -> dict[str, Any]:
-    """The values in force: no stale ones of inactive branches, but those that none declares."""
-    declared = {hp.name for hp in hyperparameters.space}
-    return {
-        name: value
-        for name, value in hyperparameters.values.items()
-        if name not in declared or hyperparameters.is_active(name)
-    }
+    return {name: value_at_best(trial, name) for name in metrics if name not in known}
 
 
 def _proto_value(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -134,6 +134,18 @@ def figures(search: SearchView) -> list[Html]:
     # The caption is the title.
     drawn = replace(changed(search, without_formulas), name="")
     return [_figure(kind, drawn) for kind in _KINDS if kind.tells(drawn)]
+
+
+def drawn_figures(search: SearchView) -> Iterator[tuple[str, Figure]]:
+    """Yields the name of each figure that tells anything of a search, and the figure.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    drawn = changed(search, without_formulas)
+    for kind in _KINDS:
+        if kind.tells(drawn):
+            yield kind.name, kind.draw(drawn)
 
 
 def _figure(kind: _Kind, search: SearchView) -> Html:

@@ -22,7 +22,7 @@ else:
     import tomli as tomllib
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"
-COMMANDS = ("report", "best", "space", "export", "hparams")
+COMMANDS = ("report", "best", "space", "export", "hparams", "mlflow")
 
 
 class Search(kte.TPE):
@@ -222,6 +222,7 @@ def test_commands_of_the_page_run(project, tmp_path, monkeypatch, capsys):
     assert [line[:2] for line in lines] == [["kt-extensions", name] for name in COMMANDS]
     assert [main(line[1:]) for line in lines] == [0] * len(COMMANDS)
     files = {"report.html", "best.toml", "results.csv", "results.json", "logs"}
+    files |= {"mlflow.db", "mlruns"}  # the store, and its artifacts
     assert {path.name for path in tmp_path.iterdir()} == files
 
 

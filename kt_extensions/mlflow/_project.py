@@ -1,0 +1,70 @@
+"""The runs of a search that was not logged while it ran."""
+
+from __future__ import annotations
+
+import os
+import types
+from typing import Any
+
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial
+from keras_tuner.src.engine.objective import create_objective
+
+from kt_extensions import store
+from kt_extensions.mlflow._logger import MLflowLogger
+from kt_extensions.mlflow._trial import FINISHED
+from kt_extensions.searches import SearchView, view_of
+
+
+def write_project(
+    project: str | os.PathLike[str],
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+    objective: Any = None,
+) -> int:
+    """Writes a search, finished or running, to MLflow from its project folder.
+
+    What the folder does not tell is not in the runs: the best model, and, of searches of other
+    tuners than ours, the curves and the durations. Trials that have a run already keep it; the
+    folder remembers the ids in files `mlflow.json`.
+
+    Args:
+        project: The project folder, `directory/project_name`, of any KerasTuner search.
+        tracking_uri: As for `MLflowLogger`.
+        experiment_name: As for `MLflowLogger`.
+        objective: The objective, as a tuner takes it. By default what the folder tells.
+
+    Returns:
+        The number of trials that have ended, and have a run now.
+
+    Raises:
+        ConnectionError: If the server is away.
+        FileNotFoundError: If the folder holds no trials.
+        ImportError: If mlflow is not installed.
+        ValueError: If `tracking_uri` is none.
+
+    Example:
+        >>> write_project("results/digits", "http://127.0.0.1:5000")  # doctest: +SKIP
+        50
+    """
+    search = view_of(project)
+    trials = {state["trial_id"]: Trial.from_state(state) for state in store.read_trials(project)}
+    oracle = types.SimpleNamespace(
+        objective=create_objective(objective or _objectives(search)),
+        trials={view.trial_id: trials[view.trial_id] for view in search.trials},
+        get_space=kt.HyperParameters,
+    )
+    logger = MLflowLogger(tracking_uri, experiment_name)
+    logger.on_search_begin(oracle, os.fspath(project), search.name)
+    logger.on_search_end()
+    if logger.unsent:
+        raise ConnectionError(
+            f"Expected an MLflow server at {logger.tracking_uri!r}. Received no answer. Start it, "
+            "or correct the address."
+        )
+    return sum(trial.status in FINISHED for trial in trials.values())
+
+
+def _objectives(search: SearchView) -> Any:
+    objectives = [kt.Objective(name, direction) for name, direction in search.objectives]
+    return objectives if len(objectives) > 1 else objectives[0]
