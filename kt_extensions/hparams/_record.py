@@ -12,17 +12,23 @@ from google.protobuf import struct_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from kt_extensions import objectives
-from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
+from kt_extensions.hparams._facts import facts
 from kt_extensions.reports import is_pruned
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""
 
+_COSTS = {
+    columns_of.EPOCHS_TAG: columns_of.epochs_column,
+    columns_of.DURATION_TAG: columns_of.duration_column,
+}
 
-def write_start(run: str, group: str, began: float, hyperparameters: Any) -> None:
+
+def write_start(run: str, group: str, began: float, attempt: int, hyperparameters: Any) -> None:
     """Writes a session's values. TensorBoard keeps the first start of a run for ever."""
-    values = _active_values(hyperparameters)
+    values = {**facts(group, attempt, hyperparameters), **_active_values(hyperparameters)}
     start = plugin_data_pb2.SessionStartInfo(
         group_name=group,
         start_time_secs=began,
@@ -43,7 +49,6 @@ class Ending:
         scalars: The values by tag.
         objective_tag: Where the curves go.
         curves: For each run the best objective so far, by epoch.
-        best_metrics: The metrics, other than the objective, that `scalars` holds.
     """
 
     completed: bool
@@ -52,7 +57,6 @@ class Ending:
     scalars: dict[str, float]
     objective_tag: str
     curves: list[list[Point]]
-    best_metrics: list[str]
 
     @classmethod
     def of(
@@ -66,26 +70,31 @@ class Ending:
         """Reads the oracle's record; `seconds` and `epochs` are None where nobody counted."""
         completed, pruned = trial.status == "COMPLETED", is_pruned(trial)
         best = _metrics_at_best(trial, objective) if completed else {}
-        scalars = {experiment.BEST_TAG + name: value for name, value in best.items()}
+        scalars = {columns_of.BEST_TAG + name: value for name, value in best.items()}
         if completed and not pruned and objectives.several(objective):
             values = objectives.values_of(trial, objective) or {}
-            scalars |= {experiment.OBJECTIVE_TAG + name: value for name, value in values.items()}
+            scalars |= {columns_of.OBJECTIVE_TAG + name: value for name, value in values.items()}
         step = int(trial.best_step or 0)
         if completed:
-            scalars[experiment.BEST_EPOCH_TAG] = float(step)
-        if pruned:
-            scalars[experiment.PRUNED_TAG] = float(epochs or step + 1)
-        costs = {experiment.DURATION_TAG: seconds, experiment.EPOCHS_TAG: epochs}
+            scalars[columns_of.BEST_EPOCH_TAG] = float(step)
+            scalars[columns_of.PRUNED_TAG] = float(epochs or step + 1) if pruned else 0.0
+        costs = {columns_of.DURATION_TAG: seconds, columns_of.EPOCHS_TAG: epochs}
         scalars |= {tag: float(cost) for tag, cost in costs.items() if cost is not None}
         return cls(
             completed=completed,
             pruned=pruned,
             step=step,
             scalars=scalars,
-            objective_tag=experiment.OBJECTIVE_TAG + objective.name,
+            objective_tag=columns_of.OBJECTIVE_TAG + objective.name,
             curves=_scored(trial, curves) if completed and not pruned else [[] for _ in curves],
-            best_metrics=list(best),
         )
+
+    def columns(self) -> list[Any]:
+        """The columns of `scalars` that are not declared when the search begins."""
+        tags = [tag for tag in self.scalars if tag.startswith(columns_of.BEST_TAG)]
+        best = [columns_of.best_column(tag.removeprefix(columns_of.BEST_TAG)) for tag in tags]
+        pruned = [columns_of.pruned_column()] if self.pruned else []
+        return best + [column() for tag, column in _COSTS.items() if tag in self.scalars] + pruned
 
     def write(self, runs: list[str]) -> None:
         status = api_pb2.STATUS_SUCCESS if self.completed else api_pb2.STATUS_FAILURE

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import keras
 
-from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._events import EventFile
+from kt_extensions.hparams._experiment import Columns
 from kt_extensions.hparams._record import Point, write_start
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
@@ -49,7 +50,7 @@ class Attempt:
     """
 
     def __init__(
-        self, trial: Any, folder: str, group: str, objective: Any, columns: experiment.Columns
+        self, trial: Any, folder: str, group: str, objective: Any, columns: Columns
     ) -> None:
         self.trial = trial
         self.group = group
@@ -75,8 +76,8 @@ class Attempt:
 
     def write_start(self, run: str) -> None:
         """Writes a run's values and then deletes what earlier attempts left."""
-        self.columns.add(experiment.hyperparameter_columns(self.trial.hyperparameters))
-        write_start(run, self.group, self.began, self.trial.hyperparameters)
+        self.columns.add(columns_of.hyperparameter_columns(self.trial.hyperparameters))
+        write_start(run, self.group, self.began, self._number, self.trial.hyperparameters)
         while self._earlier:
             layout.remove(self._earlier.pop())
 
@@ -129,7 +130,7 @@ class Execution:
             groups["train"].setdefault("learning_rate", rate)
         for group, scalars in groups.items():
             if scalars:
-                tagged = {experiment.EPOCH_TAG + name: value for name, value in scalars.items()}
+                tagged = {columns_of.EPOCH_TAG + name: value for name, value in scalars.items()}
                 self._file(group).add(step, tagged)
         self._add_columns(groups)
 
@@ -157,7 +158,7 @@ class Execution:
         names = [(group, name) for group, scalars in groups.items() for name in scalars]
         if not self._seen.issuperset(names):
             self._seen.update(names)
-            columns = [experiment.last_value_column(name, group) for group, name in names]
+            columns = [columns_of.last_value_column(name, group) for group, name in names]
             self._attempt.columns.add(metrics=columns)
 
 

@@ -145,9 +145,14 @@ def experiment(log_dir: Path) -> Any:
     return summaries[0][0]
 
 
-def values(run: Run) -> dict[str, Any]:
+def row_of(run: Run) -> dict[str, Any]:
     (start,) = run["session_start_info"]
     return {name: getattr(v, v.WhichOneof("kind")) for name, v in start.hparams.items()}
+
+
+def values(run: Run) -> dict[str, Any]:
+    """The hyperparameters of a row, without the facts of the search."""
+    return {n: value for n, value in row_of(run).items() if not n.startswith("search/")}
 
 
 def status(run: Run) -> int:
@@ -268,7 +273,7 @@ def test_a_pruned_trial_has_no_objective(oracle: Oracle, tmp_path: Path) -> None
     completed, pruned = (runs[f"digits/000{i}/execution0"] for i in range(2))
     assert completed["objective/val_accuracy"][-1] == (1, 0.625)
     assert "objective/val_accuracy" not in pruned
-    assert "pruned" not in completed
+    assert completed["pruned"] == [(1, 0.0)]
     assert pruned["pruned"] == [(1, 2.0)]
     assert pruned["epochs_trained"] == completed["epochs_trained"] == [(1, 2.0)]
     tags = [m.name.tag for m in experiment(tmp_path / "logs").metric_infos]
@@ -445,7 +450,8 @@ def test_columns_of_two_searches_are_united(oracle: Oracle, tmp_path: Path) -> N
     assert infos["units"].domain_interval.min_value == 4
     assert infos["units"].domain_interval.max_value == 64
     assert set(infos["kind"].domain_discrete) == {"plain", "deep", "wide"}
-    assert {name for name, info in infos.items() if info.differs} == {"units", "kind"}
+    facts = {"search/active", "search/project", "search/trial"}
+    assert {name for name, info in infos.items() if info.differs} == {"units", "kind", *facts}
     tags = [metric.name.tag for metric in summary.metric_infos]
     assert set(tags[:2]) == {"objective/val_accuracy", "objective/val_loss"}
 
