@@ -15,7 +15,7 @@ from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._attaching import Attached
 from kt_extensions.hparams._experiment import Columns
-from kt_extensions.hparams._record import Ending, Point
+from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
 from kt_extensions.searches import SearchView, view_of_oracle
@@ -167,10 +167,7 @@ class HParamsLogger:
         epochs = None if attempt is None else attempt.epochs
         attempt = attempt or self._new_attempt(trial)
         attempt.trial = trial
-        executions = attempt.begun()
-        curves = [execution.best for execution in executions]
-        runs = [execution.run for execution in executions]
-        self._write_end(trial, runs, curves, seconds, epochs)
+        self._write_end(trial, attempt.begun(), seconds, epochs)
 
     @tolerant
     def on_search_end(self) -> None:
@@ -208,10 +205,7 @@ class HParamsLogger:
                 logs = {name: values[i] for name, values in history.items() if name != "epoch"}
                 execution.log_epoch(int(epoch), logs, None)
         attempt.close()
-        executions = attempt.begun()
-        curves = [execution.best for execution in executions]
-        runs = [execution.run for execution in executions]
-        self._write_end(trial, runs, curves, seconds, attempt.epochs or None)
+        self._write_end(trial, attempt.begun(), seconds, attempt.epochs or None)
 
     def _runs_of(self, trial: Any) -> list[str]:
         attempts = layout.runs_of(self._opened()[0].trial(trial.trial_id))
@@ -244,8 +238,7 @@ class HParamsLogger:
             self.on_trial_end(trial)
             return
         if runs := [run for run in started if not layout.has_ended(run)]:
-            seconds, epochs = self._told(trial)
-            self._write_end(trial, runs, [[] for _ in runs], seconds, epochs)
+            self._write_end(trial, [Trained(run) for run in runs], *self._told(trial))
         for run in itertools.chain(*attempts.values()):
             layout.remove(run)
 
@@ -257,15 +250,14 @@ class HParamsLogger:
     def _write_end(
         self,
         trial: Any,
-        runs: list[str],
-        curves: list[list[Point]],
+        executions: Sequence[Trained],
         seconds: float | None,
         epochs: int | None,
     ) -> None:
-        _, columns = self._opened()
+        curves = [execution.best for execution in executions]
         ending = Ending.of(trial, self._objective, curves, seconds, epochs)
-        columns.add(metrics=ending.columns())
-        ending.write(runs)
+        self._opened()[1].add(metrics=ending.columns())
+        ending.write(executions)
 
     def _opened(self) -> tuple[layout.SearchFolder, Columns]:
         if self._search is None or self._columns is None:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -24,6 +25,21 @@ _COSTS = {
     columns_of.EPOCHS_TAG: columns_of.epochs_column,
     columns_of.DURATION_TAG: columns_of.duration_column,
 }
+
+
+@dataclasses.dataclass
+class Trained:
+    """A training of a trial's model as far as its end has to know it.
+
+    Attributes:
+        run: Its run, a folder.
+        best: The best objective so far, by epoch.
+        before: The same of the trial that it goes on from.
+    """
+
+    run: str
+    best: list[Point] = dataclasses.field(default_factory=list)
+    before: list[Point] = dataclasses.field(default_factory=list)
 
 
 def write_start(run: str, group: str, began: float, attempt: int, hyperparameters: Any) -> None:
@@ -96,14 +112,16 @@ class Ending:
         pruned = [columns_of.pruned_column()] if self.pruned else []
         return best + [column() for tag, column in _COSTS.items() if tag in self.scalars] + pruned
 
-    def write(self, runs: list[str]) -> None:
+    def write(self, executions: Sequence[Trained]) -> None:
+        """Writes it to each run, the objective's curve after that of the trial it goes on from."""
         status = api_pb2.STATUS_SUCCESS if self.completed else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
-        for run, curve in zip(runs, self.curves, strict=True):
-            events = [scalar_event(step, {self.objective_tag: v}, at) for step, at, v in curve]
+        for execution, curve in zip(executions, self.curves, strict=True):
+            line = [*execution.before, *curve] if curve else []
+            events = [scalar_event(step, {self.objective_tag: v}, at) for step, at, v in line]
             events.append(scalar_event(self.step, self.scalars))
             events.append(hparams_event(metadata.SESSION_END_INFO_TAG, session_end_info=end))
-            write_events(run, events, suffix=ENDED_SUFFIX)
+            write_events(execution.run, events, suffix=ENDED_SUFFIX)
 
 
 def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:
