@@ -136,18 +136,14 @@ def parallel_lines(page: Any) -> int:
     return int(lines.count())
 
 
-def opened_curves(page: Any, place: int) -> dict[str, list[tuple[int, float]]]:
-    """Opens the charts of a row, by its place, and returns what they were sent, by tag."""
-    sent: dict[str, list[tuple[int, float]]] = {}
+def opened_curve(page: Any, place: int, tag: str) -> list[tuple[int, float]]:
+    """Opens the charts of a row, by its place, and returns what one of them was sent."""
 
-    def keep(response: Any) -> None:
-        if response.url.endswith("/metric_evals"):
-            tag = response.request.post_data_json["metricName"]["tag"]
-            sent[tag] = [(step, value) for _, step, value in response.json()]
+    def is_sent(response: Any) -> bool:
+        asked = response.request.post_data or ""
+        return response.url.endswith("/metric_evals") and f'"tag":"{tag}"' in asked
 
-    page.on("response", keep)
     boxes = page.locator("tf-hparams-table-view vaadin-grid paper-checkbox:visible")
-    boxes.nth(place).click()
-    page.locator("tf-scalar-card:visible").first.wait_for()
-    page.wait_for_load_state("networkidle")
-    return sent
+    with page.expect_response(is_sent) as sent:
+        boxes.nth(place).click()
+    return [(step, value) for _, step, value in sent.value.json()]

@@ -12,7 +12,7 @@ import pytest
 from kt_extensions.record import PARENT
 from tests.browser.boards import (
     open_hparams,
-    opened_curves,
+    opened_curve,
     parallel_lines,
     show_all_columns,
     sort_by,
@@ -157,10 +157,10 @@ def test_a_row_opens_its_curves(page: Any, many: Shown) -> None:
     )
     open_hparams(page, many.address)
     place = list(table(page)).index(name)
-    curves = opened_curves(page, place)
+    curve = opened_curve(page, place, "objective/val_loss")
     parent = tuner.oracle.trials[trial.hyperparameters.values[PARENT]]
-    steps, values = zip(*curves["objective/val_loss"], strict=True)
+    steps, values = zip(*curve, strict=True)
     assert steps == (0, 1, 2)
     assert values[0] == pytest.approx(parent.score, rel=1e-6)
     assert values[-1] == pytest.approx(trial.score, rel=1e-6)
-    assert page.locator("tf-scalar-card:visible").count() == len(curves)
+    page.locator("tf-scalar-card:visible .main").first.wait_for()

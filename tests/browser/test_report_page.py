@@ -15,7 +15,7 @@ from tests.browser.conftest import Shown
 
 pytest.importorskip("matplotlib")
 KINDS = ["hyperband", "computed", "attached"]
-BLANK = "–"
+BLANK = "\u2013"
 CELLS = """
 (table) => [...table.rows].map((row) => [...row.cells].map(
   (cell) => [cell.innerText.trim(), cell.title || cell.innerText.trim()]))
