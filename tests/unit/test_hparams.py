@@ -18,6 +18,7 @@ from tensorboard.util import tensor_util
 
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.hparams._summary import markdown
+from kt_extensions.plots import kinds
 from kt_extensions.searches import SearchView
 from tests.views import trial_view
 
@@ -739,6 +740,46 @@ def test_the_search_is_summed_up(oracle: Oracle, tmp_path: Path) -> None:
     assert "0.75 |" not in text  # a pruned trial is no match for one that ran to its end
     assert "| 0002 | ValueError: \\<b\\>no \\| good\\</b\\> |" in text
     assert summary_of(tmp_path)["history"] == (3, "images", (b"770", b"\x89PNG"))
+
+
+def test_all_figures_that_tell_something_are_among_the_images(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    logger = begin(oracle, tmp_path)
+    for score in (0.5, 0.75):
+        end(oracle, logger, oracle.create_trial("tuner0"), {"val_accuracy": score})
+    logger.on_search_end()
+    found = {tag: kind for tag, (_, kind, _) in summary_of(tmp_path).items()}
+    images = ["history", "parallel", "slices"]
+    assert found == {"search": "text", **dict.fromkeys(images, "images")}
+
+
+def test_names_that_look_like_formulas_are_drawn(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Choice("$x_$", ["$a^$", "b"])
+    proposals = [{"$x_$": value} for value in ("$a^$", "b")]
+    oracle = Oracle(proposals, objective=kt.Objective("$y", "min"), hyperparameters=hp)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    logger = begin(oracle, tmp_path)
+    for score in (0.5, 0.75):
+        end(oracle, logger, oracle.create_trial("tuner0"), {"$y": score})
+    logger.on_search_end()
+    assert {"history", "parallel", "slices"} <= set(summary_of(tmp_path))
+
+
+def test_a_figure_that_cannot_be_drawn_ends_no_search(
+    oracle: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(search: SearchView) -> Any:
+        raise ValueError("on purpose")
+
+    broken = [kind._replace(draw=fail) for kind in kinds._KINDS[:1]]
+    monkeypatch.setattr(kinds, "_KINDS", broken)
+    logger = begin(oracle, tmp_path)
+    end(oracle, logger, oracle.create_trial("tuner0"), {"val_accuracy": 0.5})
+    with pytest.warns(RuntimeWarning, match="'history' could not be drawn.*on purpose"):
+        logger.on_search_end()
+    assert set(summary_of(tmp_path)) == {"search"}
 
 
 def test_a_worker_sums_nothing_up(oracle: Oracle, tmp_path: Path) -> None:
