@@ -11,9 +11,10 @@ import itertools
 import math
 import os
 import socket
+import struct
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
@@ -21,6 +22,11 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 ENDED_SUFFIX = ".ended"
+_PREFIX = "events.out.tfevents."
+_HEAD = struct.Struct(
+    "<Q4x"
+)  # A record: its length, a checksum of that, its bytes, their checksum.
+_CHECK = 4
 _numbers = itertools.count()
 
 
@@ -35,18 +41,19 @@ class EventFile:
         os.makedirs(folder, exist_ok=True)
         self._file = open(os.path.join(folder, _file_name()), "wb")  # noqa: SIM115
         self._records = RecordWriter(self._file)
-        self._write(_version())
+        self.write(_version())
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
         """Writes the finite ones of `scalars`: a NaN would break the sorting of the whole table."""
         event = scalar_event(step, scalars)
         if event.summary.value:
-            self._write(event)
+            self.write(event)
 
     def close(self) -> None:
         self._file.close()
 
-    def _write(self, event: Any) -> None:
+    def write(self, event: Any) -> None:
+        """Writes an event as it is."""
         self._records.write(event.SerializeToString())
         self._file.flush()
 
@@ -58,6 +65,24 @@ def write_events(folder: str, events: Iterable[Any], suffix: str = "") -> None:
     for event in (_version(), *events):
         records.write(event.SerializeToString())
     write_atomically(os.path.join(folder, _file_name() + suffix), buffer.getvalue())
+
+
+def read_events(folder: str) -> list[Any]:
+    """Returns the events of a run, without those of runs below it; none if it has no files."""
+    if not os.path.isdir(folder):
+        return []
+    names = sorted(name for name in os.listdir(folder) if name.startswith(_PREFIX))
+    return [event for name in names for event in _records_of(os.path.join(folder, name))]
+
+
+def _records_of(path: str) -> Iterator[Any]:
+    """Yields the events of a file, up to one that a kill has cut."""
+    with open(path, "rb") as file:
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            record = file.read(_HEAD.unpack(head)[0])
+            if len(file.read(_CHECK)) < _CHECK:
+                return
+            yield event_pb2.Event.FromString(record)
 
 
 def write_atomically(path: str, content: bytes) -> None:
@@ -99,4 +124,4 @@ def _version() -> Any:
 def _file_name() -> str:
     """Sorts by the time it was made, because TensorBoard reads a run's files in order of name."""
     order = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06d}"
-    return f"events.out.tfevents.{order}"
+    return f"{_PREFIX}{order}"

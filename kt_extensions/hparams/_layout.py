@@ -84,6 +84,13 @@ def has_ended(run: str) -> bool:
     return any(name.endswith(ENDED_SUFFIX) for name in _names(run))
 
 
+def has_rows(search_folder: str, ended: bool = False) -> bool:
+    """Whether a trial of a search has begun, or has `ended`."""
+    trials = (os.path.join(search_folder, name) for name in _names(search_folder))
+    runs = (run for trial in trials for several in runs_of(trial).values() for run in several)
+    return any(map(has_ended if ended else has_started, runs))
+
+
 def remove(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,9 +11,10 @@ from typing import Any
 import keras
 
 from kt_extensions.attaching import attach
-from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
-from kt_extensions.hparams._record import Ending, Point
+from kt_extensions.hparams._experiment import Columns
+from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
 from kt_extensions.searches import SearchView, view_of_oracle
@@ -59,7 +60,7 @@ class HParamsLogger:
                 f"search. Received: log_dir={self._log_dir!r}."
             )
         self._search: layout.SearchFolder | None = None
-        self._columns: experiment.Columns | None = None
+        self._columns: Columns | None = None
         self._objective: Any = None
         self._attempts: dict[str, Attempt] = {}
         self._view: Callable[[], SearchView] | None = None
@@ -95,18 +96,14 @@ class HParamsLogger:
         self._search = layout.open_search(self._log_dir, project_dir, project_name)
         if hasattr(oracle, "trials"):
             self._view = functools.partial(view_of_oracle, oracle, project_name, project_dir)
-        self._columns = experiment.Columns(self._log_dir, self._search.path)
-        self._columns.add(
-            experiment.hyperparameter_columns(oracle.get_space()),
-            [
-                *experiment.objective_columns(self._objective),
-                experiment.best_epoch_column(),
-                experiment.epochs_column(),
-                experiment.duration_column(),
-            ],
-        )
+        self._columns = Columns(self._log_dir, self._search.path)
         # A worker's client has no table of trials: each worker logs its own.
-        for trial in list(getattr(oracle, "trials", {}).values()):
+        trials = list(getattr(oracle, "trials", {}).values())
+        self._columns.add(
+            columns_of.hyperparameter_columns(oracle.get_space(), trials),
+            [*columns_of.objective_columns(self._objective), columns_of.best_epoch_column()],
+        )
+        for trial in trials:
             self._mend(trial)
 
     def on_trial_begin(self, trial: Any) -> None:
@@ -159,10 +156,7 @@ class HParamsLogger:
         epochs = None if attempt is None else attempt.epochs
         attempt = attempt or self._new_attempt(trial)
         attempt.trial = trial
-        executions = attempt.begun()
-        curves = [execution.best for execution in executions]
-        runs = [execution.run for execution in executions]
-        self._write_end(trial, runs, curves, seconds, epochs)
+        self._write_end(trial, attempt.begun(), seconds, epochs)
 
     @tolerant
     def on_search_end(self) -> None:
@@ -200,10 +194,7 @@ class HParamsLogger:
                 logs = {name: values[i] for name, values in history.items() if name != "epoch"}
                 execution.log_epoch(int(epoch), logs, None)
         attempt.close()
-        executions = attempt.begun()
-        curves = [execution.best for execution in executions]
-        runs = [execution.run for execution in executions]
-        self._write_end(trial, runs, curves, seconds, attempt.epochs or None)
+        self._write_end(trial, attempt.begun(), seconds, attempt.epochs or None)
 
     def _runs_of(self, trial: Any) -> list[str]:
         attempts = layout.runs_of(self._opened()[0].trial(trial.trial_id))
@@ -236,25 +227,28 @@ class HParamsLogger:
             self.on_trial_end(trial)
             return
         if runs := [run for run in started if not layout.has_ended(run)]:
-            self._write_end(trial, runs, [[] for _ in runs], seconds=None)
+            self._write_end(trial, [Trained(run) for run in runs], *self._told(trial))
         for run in itertools.chain(*attempts.values()):
             layout.remove(run)
+
+    def _told(self, trial: Any) -> tuple[float | None, int | None]:
+        """What the project folder tells of the seconds and the epochs of a trial."""
+        view = self._view().trial(trial.trial_id) if self._view is not None else None
+        return (None, None) if view is None else (view.duration, view.epochs or None)
 
     def _write_end(
         self,
         trial: Any,
-        runs: list[str],
-        curves: list[list[Point]],
+        executions: Sequence[Trained],
         seconds: float | None,
-        epochs: int | None = None,
+        epochs: int | None,
     ) -> None:
-        _, columns = self._opened()
+        curves = [execution.best for execution in executions]
         ending = Ending.of(trial, self._objective, curves, seconds, epochs)
-        best = [experiment.best_column(name) for name in ending.best_metrics]
-        columns.add(metrics=[*best, experiment.pruned_column()] if ending.pruned else best)
-        ending.write(runs)
+        self._opened()[1].add(metrics=ending.columns())
+        ending.write(executions)
 
-    def _opened(self) -> tuple[layout.SearchFolder, experiment.Columns]:
+    def _opened(self) -> tuple[layout.SearchFolder, Columns]:
         if self._search is None or self._columns is None:
             raise RuntimeError(
                 "Expected on_search_begin(oracle, project_dir, project_name) to be called before "

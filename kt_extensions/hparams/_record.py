@@ -6,24 +6,46 @@ import dataclasses
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import struct_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
 from kt_extensions import objectives
-from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
+from kt_extensions.hparams._facts import facts
 from kt_extensions.reports import is_pruned
 from kt_extensions.trial_facts import active_values, value_at_best
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""
 
+_COSTS = {
+    columns_of.EPOCHS_TAG: columns_of.epochs_column,
+    columns_of.DURATION_TAG: columns_of.duration_column,
+}
 
-def write_start(run: str, group: str, began: float, hyperparameters: Any) -> None:
+
+@dataclasses.dataclass
+class Trained:
+    """A training of a trial's model as far as its end has to know it.
+
+    Attributes:
+        run: Its run, a folder.
+        best: The best objective so far, by epoch.
+        before: The same of the trial that it goes on from.
+    """
+
+    run: str
+    best: list[Point] = dataclasses.field(default_factory=list)
+    before: list[Point] = dataclasses.field(default_factory=list)
+
+
+def write_start(run: str, group: str, began: float, attempt: int, hyperparameters: Any) -> None:
     """Writes a session's values. TensorBoard keeps the first start of a run for ever."""
-    values = active_values(hyperparameters)
+    values = {**facts(group, attempt, hyperparameters), **active_values(hyperparameters)}
     start = plugin_data_pb2.SessionStartInfo(
         group_name=group,
         start_time_secs=began,
@@ -44,7 +66,6 @@ class Ending:
         scalars: The values by tag.
         objective_tag: Where the curves go.
         curves: For each run the best objective so far, by epoch.
-        best_metrics: The metrics, other than the objective, that `scalars` holds.
     """
 
     completed: bool
@@ -53,7 +74,6 @@ class Ending:
     scalars: dict[str, float]
     objective_tag: str
     curves: list[list[Point]]
-    best_metrics: list[str]
 
     @classmethod
     def of(
@@ -67,35 +87,42 @@ class Ending:
         """Reads the oracle's record; `seconds` and `epochs` are None where nobody counted."""
         completed, pruned = trial.status == "COMPLETED", is_pruned(trial)
         best = _metrics_at_best(trial, objective) if completed else {}
-        scalars = {experiment.BEST_TAG + name: value for name, value in best.items()}
+        scalars = {columns_of.BEST_TAG + name: value for name, value in best.items()}
         if completed and not pruned and objectives.several(objective):
             values = objectives.values_of(trial, objective) or {}
-            scalars |= {experiment.OBJECTIVE_TAG + name: value for name, value in values.items()}
+            scalars |= {columns_of.OBJECTIVE_TAG + name: value for name, value in values.items()}
         step = int(trial.best_step or 0)
         if completed:
-            scalars[experiment.BEST_EPOCH_TAG] = float(step)
-        if pruned:
-            scalars[experiment.PRUNED_TAG] = float(epochs or step + 1)
-        costs = {experiment.DURATION_TAG: seconds, experiment.EPOCHS_TAG: epochs}
+            scalars[columns_of.BEST_EPOCH_TAG] = float(step)
+            scalars[columns_of.PRUNED_TAG] = float(epochs or step + 1) if pruned else 0.0
+        costs = {columns_of.DURATION_TAG: seconds, columns_of.EPOCHS_TAG: epochs}
         scalars |= {tag: float(cost) for tag, cost in costs.items() if cost is not None}
         return cls(
             completed=completed,
             pruned=pruned,
             step=step,
             scalars=scalars,
-            objective_tag=experiment.OBJECTIVE_TAG + objective.name,
+            objective_tag=columns_of.OBJECTIVE_TAG + objective.name,
             curves=_scored(trial, curves) if completed and not pruned else [[] for _ in curves],
-            best_metrics=list(best),
         )
 
-    def write(self, runs: list[str]) -> None:
+    def columns(self) -> list[Any]:
+        """The columns of `scalars` that are not declared when the search begins."""
+        tags = [tag for tag in self.scalars if tag.startswith(columns_of.BEST_TAG)]
+        best = [columns_of.best_column(tag.removeprefix(columns_of.BEST_TAG)) for tag in tags]
+        pruned = [columns_of.pruned_column()] if self.pruned else []
+        return best + [column() for tag, column in _COSTS.items() if tag in self.scalars] + pruned
+
+    def write(self, executions: Sequence[Trained]) -> None:
+        """Writes it to each run, the objective's curve after that of the trial it goes on from."""
         status = api_pb2.STATUS_SUCCESS if self.completed else api_pb2.STATUS_FAILURE
         end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
-        for run, curve in zip(runs, self.curves, strict=True):
-            events = [scalar_event(step, {self.objective_tag: v}, at) for step, at, v in curve]
+        for execution, curve in zip(executions, self.curves, strict=True):
+            line = [*execution.before, *curve] if curve else []
+            events = [scalar_event(step, {self.objective_tag: v}, at) for step, at, v in line]
             events.append(scalar_event(self.step, self.scalars))
             events.append(hparams_event(metadata.SESSION_END_INFO_TAG, session_end_info=end))
-            write_events(run, events, suffix=ENDED_SUFFIX)
+            write_events(execution.run, events, suffix=ENDED_SUFFIX)
 
 
 def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:

@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import keras
 
-from kt_extensions.hparams import _experiment as experiment
+from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._earlier import Earlier, earlier_of
 from kt_extensions.hparams._events import EventFile
-from kt_extensions.hparams._record import Point, write_start
+from kt_extensions.hparams._experiment import Columns
+from kt_extensions.hparams._record import Trained, write_start
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -49,7 +51,7 @@ class Attempt:
     """
 
     def __init__(
-        self, trial: Any, folder: str, group: str, objective: Any, columns: experiment.Columns
+        self, trial: Any, folder: str, group: str, objective: Any, columns: Columns
     ) -> None:
         self.trial = trial
         self.group = group
@@ -65,7 +67,11 @@ class Attempt:
 
     def execution(self, index: int) -> Execution:
         run = layout.run_path(self._folder, index, self._number)
-        return self.executions.setdefault(index, Execution(self, run))
+        return self.executions.setdefault(index, Execution(self, index, run))
+
+    def earlier(self, index: int) -> Earlier | None:
+        """What an execution may go on from; to be asked before `write_start`."""
+        return earlier_of(self.trial, self._folder, index, self.objective.name)
 
     def begun(self) -> list[Execution]:
         """The executions that have a run; if nothing was trained, the first is given one now."""
@@ -75,8 +81,8 @@ class Attempt:
 
     def write_start(self, run: str) -> None:
         """Writes a run's values and then deletes what earlier attempts left."""
-        self.columns.add(experiment.hyperparameter_columns(self.trial.hyperparameters))
-        write_start(run, self.group, self.began, self.trial.hyperparameters)
+        self.columns.add(columns_of.hyperparameter_columns(self.trial.hyperparameters))
+        write_start(run, self.group, self.began, self._number, self.trial.hyperparameters)
         while self._earlier:
             layout.remove(self._earlier.pop())
 
@@ -95,17 +101,18 @@ class Attempt:
             execution.close()
 
 
-class Execution:
+class Execution(Trained):
     """One training of a trial's model, and one run of TensorBoard's.
 
     KerasTuner deep-copies callbacks: a copy of a callback reports to the same execution.
     """
 
-    def __init__(self, attempt: Attempt, run: str) -> None:
-        self.run = run
+    def __init__(self, attempt: Attempt, index: int, run: str) -> None:
+        super().__init__(run)
         self.has_begun = False
-        self.best: list[Point] = []
         self._attempt = attempt
+        self._index = index
+        self._earlier: Earlier | None = None
         self._files: dict[str, EventFile] = {}
         self._seen: set[tuple[str, str]] = set()
         self._last_step = -1
@@ -116,22 +123,39 @@ class Execution:
 
     def begin(self) -> None:
         if not self.has_begun:
+            self._earlier = self._attempt.earlier(self._index)
             self._attempt.write_start(self.run)
             self.has_begun = True
 
     def log_epoch(self, epoch: int, logs: Mapping[str, float], rate: float | None) -> None:
         step = epoch if epoch > self._last_step else self._last_step + 1
         self._last_step = step
+        self._take_up(step)
         self.epochs += 1
-        self._remember_best(step, logs)
+        self._remember_best(step, time.time(), logs)
         groups = _by_group(logs)
         if rate is not None:
             groups["train"].setdefault("learning_rate", rate)
         for group, scalars in groups.items():
             if scalars:
-                tagged = {experiment.EPOCH_TAG + name: value for name, value in scalars.items()}
+                tagged = {columns_of.EPOCH_TAG + name: value for name, value in scalars.items()}
                 self._file(group).add(step, tagged)
         self._add_columns(groups)
+
+    def _take_up(self, step: int) -> None:
+        """Begins the curves with those that the training goes on from."""
+        earlier, self._earlier = self._earlier, None
+        if earlier is None:
+            return
+        for group in earlier.events:
+            for event in earlier.before(step, group):
+                self._file(group).write(event)
+        if not earlier.same_trial:
+            self.before = [point for point in earlier.objective if point[0] < step]
+            return
+        for epoch, (wall_time, logs) in earlier.logs(step).items():
+            self.epochs += 1
+            self._remember_best(epoch, wall_time, logs)
 
     def close(self) -> None:
         while self._files:
@@ -142,7 +166,7 @@ class Execution:
             self._files[group] = EventFile(f"{self.run}/{group}")
         return self._files[group]
 
-    def _remember_best(self, step: int, logs: Mapping[str, float]) -> None:
+    def _remember_best(self, step: int, wall_time: float, logs: Mapping[str, float]) -> None:
         """Kept here until the trial is known to be completed: a failed one has no objective."""
         objective = self._attempt.objective
         if not objective.has_value(logs):
@@ -151,13 +175,13 @@ class Execution:
         if self.best and not objective.better_than(value, self.best[-1][2]):
             value = self.best[-1][2]
         if math.isfinite(value):
-            self.best.append((step, time.time(), value))
+            self.best.append((step, wall_time, value))
 
     def _add_columns(self, groups: Mapping[str, Mapping[str, float]]) -> None:
         names = [(group, name) for group, scalars in groups.items() for name in scalars]
         if not self._seen.issuperset(names):
             self._seen.update(names)
-            columns = [experiment.last_value_column(name, group) for group, name in names]
+            columns = [columns_of.last_value_column(name, group) for group, name in names]
             self._attempt.columns.add(metrics=columns)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib.util
 import io
 import time
-from collections.abc import Iterator
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
 from tensorboard.plugins.image import metadata as images
 from tensorboard.plugins.text import metadata as texts
 
+from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.hparams._events import write_events
 from kt_extensions.markdown import markdown
 from kt_extensions.searches import SearchView
+
+if TYPE_CHECKING:
+    from kt_extensions.plots.kinds import Kind
 
 _DPI = 110
 
@@ -31,7 +35,7 @@ def write_summary(run: str, search: SearchView) -> None:
     """
     values = [_text("search", markdown(search))]
     if importlib.util.find_spec("matplotlib") is not None:
-        values += [_image(name, figure) for name, figure in _figures(search)]
+        values += _images(search)
     summary = summary_pb2.Summary(value=values)
     write_events(
         run, [event_pb2.Event(wall_time=time.time(), step=len(search.trials), summary=summary)]
@@ -56,10 +60,22 @@ def _image(tag: str, figure: Any) -> Any:
     return summary_pb2.Summary.Value(tag=tag, metadata=kind, tensor=tensor)
 
 
-def _figures(search: SearchView) -> Iterator[tuple[str, Any]]:
-    from kt_extensions import plots
+def _images(search: SearchView) -> list[Any]:
+    from kt_extensions.plots.kinds import fitting
 
-    if len(search.objectives) == 1:
-        yield "history", plots.plot_history(search)
-    else:
-        yield "pareto_front", plots.plot_pareto_front(search)
+    drawn = changed(search, without_formulas)
+    images = (_drawn(kind, drawn) for kind in fitting(drawn))
+    return [image for image in images if image is not None]
+
+
+def _drawn(kind: Kind, search: SearchView) -> Any:
+    """Returns a picture; `None` for one that cannot be drawn, which must not end a search."""
+    try:
+        return _image(kind.name, kind.draw(search))
+    except Exception as error:
+        warnings.warn(
+            f"The figure {kind.name!r} could not be drawn for TensorBoard: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None

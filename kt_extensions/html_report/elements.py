@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from kt_extensions.html_report.cleaning import plain
+from kt_extensions.cleaning import plain
 
 _VOID = frozenset({"meta", "br", "col"})
 

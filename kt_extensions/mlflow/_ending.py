@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.html_report import write_report
-from kt_extensions.html_report.figures import drawn_figures
 from kt_extensions.markdown import markdown
 from kt_extensions.mlflow._model import log_model
 from kt_extensions.mlflow._search import SearchRun, space_of
@@ -74,8 +74,14 @@ def _write_findings(search: SearchRun, view: SearchView) -> None:
     search.run.text(_written(results_of(view).to_csv), "results.csv")
     if importlib.util.find_spec("matplotlib") is not None and view.trials:
         search.run.text(_written(lambda file: write_report(view, file)), "report.html")
-        for name, figure in drawn_figures(view):
-            search.run.figure(figure, f"figures/{name}.png")
+        _write_figures(search, changed(view, without_formulas))
+
+
+def _write_figures(search: SearchRun, view: SearchView) -> None:
+    from kt_extensions.plots.kinds import fitting
+
+    for kind in fitting(view):
+        search.run.figure(kind.draw(view), f"figures/{kind.name}.png")
 
 
 def _write_best(search: SearchRun, view: SearchView, best: TrialView) -> None:

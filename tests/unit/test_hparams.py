@@ -18,6 +18,7 @@ from tensorboard.util import tensor_util
 
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.markdown import markdown
+from kt_extensions.plots import kinds
 from kt_extensions.searches import SearchView
 from tests.views import trial_view
 
@@ -145,9 +146,14 @@ def experiment(log_dir: Path) -> Any:
     return summaries[0][0]
 
 
-def values(run: Run) -> dict[str, Any]:
+def row_of(run: Run) -> dict[str, Any]:
     (start,) = run["session_start_info"]
     return {name: getattr(v, v.WhichOneof("kind")) for name, v in start.hparams.items()}
+
+
+def values(run: Run) -> dict[str, Any]:
+    """The hyperparameters of a row, without the facts of the search."""
+    return {n: value for n, value in row_of(run).items() if not n.startswith("search/")}
 
 
 def status(run: Run) -> int:
@@ -268,7 +274,7 @@ def test_a_pruned_trial_has_no_objective(oracle: Oracle, tmp_path: Path) -> None
     completed, pruned = (runs[f"digits/000{i}/execution0"] for i in range(2))
     assert completed["objective/val_accuracy"][-1] == (1, 0.625)
     assert "objective/val_accuracy" not in pruned
-    assert "pruned" not in completed
+    assert completed["pruned"] == [(1, 0.0)]
     assert pruned["pruned"] == [(1, 2.0)]
     assert pruned["epochs_trained"] == completed["epochs_trained"] == [(1, 2.0)]
     tags = [m.name.tag for m in experiment(tmp_path / "logs").metric_infos]
@@ -445,7 +451,8 @@ def test_columns_of_two_searches_are_united(oracle: Oracle, tmp_path: Path) -> N
     assert infos["units"].domain_interval.min_value == 4
     assert infos["units"].domain_interval.max_value == 64
     assert set(infos["kind"].domain_discrete) == {"plain", "deep", "wide"}
-    assert {name for name, info in infos.items() if info.differs} == {"units", "kind"}
+    facts = {"search/active", "search/project", "search/trial"}
+    assert {name for name, info in infos.items() if info.differs} == {"units", "kind", *facts}
     tags = [metric.name.tag for metric in summary.metric_infos]
     assert set(tags[:2]) == {"objective/val_accuracy", "objective/val_loss"}
 
@@ -487,6 +494,125 @@ def test_second_fit_of_an_execution_goes_on_counting(oracle: Oracle, tmp_path: P
     steps = [step for step, _ in runs["digits/0000/execution0/train"]["epoch_loss"]]
     assert steps == [0, 1, 2, 3]
     assert len(runs["digits/0000/execution0"]["session_start_info"]) == 1
+
+
+def go_on(logger: HParamsLogger, trial: Any, scores: list[float], epoch: int) -> None:
+    callback = logger.callback(trial, 0)
+    callback.on_train_begin()
+    for number, score in enumerate(scores, start=epoch):
+        callback.on_epoch_end(number, {"loss": 1 - score, "val_accuracy": score})
+    callback.on_train_end()
+
+
+def test_a_promoted_trial_has_the_curves_of_those_it_goes_on_from(tmp_path: Path) -> None:
+    proposals = [
+        {**PLAIN, "tuner/epochs": 1, "tuner/initial_epoch": 0},
+        {**PLAIN, "tuner/epochs": 3, "tuner/initial_epoch": 1, "tuner/trial_id": "0000"},
+        {**PLAIN, "tuner/epochs": 4, "tuner/initial_epoch": 3, "tuner/trial_id": "0001"},
+    ]
+    oracle = make_oracle(tmp_path, proposals)
+    logger = begin(oracle, tmp_path)
+    for epoch, scores in ((0, [0.5]), (1, [0.75, 0.625]), (3, [0.875])):
+        trial = oracle.create_trial("tuner0")
+        go_on(logger, trial, scores, epoch)
+        end(oracle, logger, trial, {"val_accuracy": max(scores)}, step=epoch)
+    runs = read(tmp_path / "logs")
+    curve = [(0, 0.5), (1, 0.75), (2, 0.625), (3, 0.875)]
+    for name, length in (("0000", 1), ("0001", 3), ("0002", 4)):
+        line = runs[f"digits/{name}/execution0/validation"]["epoch_accuracy"]
+        assert line == curve[:length]
+    row = runs["digits/0002/execution0"]
+    assert row["objective/val_accuracy"] == [(0, 0.5), (1, 0.75), (2, 0.75), (3, 0.875)]
+    assert row["epochs_trained"] == [(3, 1.0)]
+    assert row_of(row)["search/parent"] == "0001"
+
+
+def test_a_cut_trial_that_goes_on_keeps_the_epochs_before(oracle: Oracle, tmp_path: Path) -> None:
+    trial = oracle.create_trial("tuner0")
+    go_on(begin(oracle, tmp_path), trial, [0.5, 0.875, 0.25], 0)
+    resumed = begin(oracle, tmp_path)  # from what was saved after two epochs
+    go_on(resumed, trial, [0.75], 2)
+    end(oracle, resumed, trial, {"val_accuracy": 0.875}, step=1)
+    runs = read(tmp_path / "logs")
+    row = runs["digits/0000/execution0-run2"]
+    assert row["objective/val_accuracy"] == [(0, 0.5), (1, 0.875), (2, 0.875)]
+    assert row["epochs_trained"] == [(1, 3.0)]
+    line = runs["digits/0000/execution0-run2/validation"]["epoch_accuracy"]
+    assert line == [(0, 0.5), (1, 0.875), (2, 0.75)]
+
+
+def test_a_cut_trial_that_begins_anew_forgets_the_epochs_before(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    trial = oracle.create_trial("tuner0")
+    go_on(begin(oracle, tmp_path), trial, [0.5, 0.875], 0)
+    resumed = begin(oracle, tmp_path)
+    go_on(resumed, trial, [0.75], 0)
+    end(oracle, resumed, trial, {"val_accuracy": 0.75})
+    runs = read(tmp_path / "logs")
+    assert runs["digits/0000/execution0-run2"]["objective/val_accuracy"] == [(0, 0.75)]
+    assert runs["digits/0000/execution0-run2"]["epochs_trained"] == [(0, 1.0)]
+
+
+def test_curves_that_a_kill_has_cut_in_the_middle_of_a_record(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    trial = oracle.create_trial("tuner0")
+    go_on(begin(oracle, tmp_path), trial, [0.5, 0.875], 0)
+    (path,) = (tmp_path / "logs").glob("*/*/0000/execution0/validation/*")
+    path.write_bytes(path.read_bytes()[:-9])
+    resumed = begin(oracle, tmp_path)
+    go_on(resumed, trial, [0.75], 2)
+    line = read(tmp_path / "logs")["digits/0000/execution0-run2/validation"]["epoch_accuracy"]
+    assert line == [(0, 0.5), (2, 0.75)]
+
+
+def first_columns(log_dir: Path) -> list[str]:
+    """The hyperparameters in the order in which TensorBoard shows them."""
+    infos = experiment(log_dir).hparam_infos
+    return [i.name for i in sorted(infos, key=lambda i: (not i.differs, i.name))]
+
+
+def test_facts_fill_up_where_too_few_hyperparameters_are_in_every_trial(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Choice("kind", ["a", "b"])
+    with hp.conditional_scope("kind", ["a"]):
+        hp.Int("amount", 1, 5)
+    oracle = Oracle([{"kind": "a", "amount": 3}], objective="val_loss", hyperparameters=hp)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    logger = begin(oracle, tmp_path)
+    facts = ["active", "attempt", "trial", "worker"]
+    expected = ["kind", *(f"search/{fact}" for fact in facts), "amount"]
+    assert first_columns(tmp_path / "logs") == expected
+    end(oracle, logger, oracle.create_trial("tuner0"), {"val_loss": 0.5})
+    row = row_of(read(tmp_path / "logs")["digits/0000/execution0"])
+    assert (row["search/active"], row["search/trial"], row["search/attempt"]) == ("amount", 0, 1)
+
+
+def test_no_facts_where_every_trial_has_every_hyperparameter(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Int("units", 1, 5)
+    oracle = Oracle([], objective="val_loss", hyperparameters=hp)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    begin(oracle, tmp_path)
+    assert first_columns(tmp_path / "logs") == ["units"]
+
+
+def test_what_is_declared_after_a_trial_has_begun_is_not_shown_first(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    """The rows before it are blank there, and the parallel view would lose their lines."""
+    logger = begin(oracle, tmp_path)
+    for number in range(2):
+        trial = oracle.create_trial("tuner0")
+        trial.hyperparameters.Int(f"a{number}", 1, 9)
+        end(oracle, logger, trial, {"val_accuracy": 0.5, f"metric{number}": 1.0})
+    columns = first_columns(tmp_path / "logs")
+    assert columns[0] == "a0"
+    assert columns.index("a1") > 5
+    tags = [metric.name.tag for metric in experiment(tmp_path / "logs").metric_infos]
+    assert tags.index("best/metric0") == 1
+    assert tags[-1] == "best/metric1"
 
 
 def test_several_objectives(tmp_path: Path) -> None:
@@ -614,6 +740,46 @@ def test_the_search_is_summed_up(oracle: Oracle, tmp_path: Path) -> None:
     assert "0.75 |" not in text  # a pruned trial is no match for one that ran to its end
     assert "| 0002 | ValueError: \\<b\\>no \\| good\\</b\\> |" in text
     assert summary_of(tmp_path)["history"] == (3, "images", (b"770", b"\x89PNG"))
+
+
+def test_all_figures_that_tell_something_are_among_the_images(
+    oracle: Oracle, tmp_path: Path
+) -> None:
+    logger = begin(oracle, tmp_path)
+    for score in (0.5, 0.75):
+        end(oracle, logger, oracle.create_trial("tuner0"), {"val_accuracy": score})
+    logger.on_search_end()
+    found = {tag: kind for tag, (_, kind, _) in summary_of(tmp_path).items()}
+    images = ["history", "parallel", "slices"]
+    assert found == {"search": "text", **dict.fromkeys(images, "images")}
+
+
+def test_names_that_look_like_formulas_are_drawn(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Choice("$x_$", ["$a^$", "b"])
+    proposals = [{"$x_$": value} for value in ("$a^$", "b")]
+    oracle = Oracle(proposals, objective=kt.Objective("$y", "min"), hyperparameters=hp)
+    oracle._set_project_dir(str(tmp_path), "digits")
+    logger = begin(oracle, tmp_path)
+    for score in (0.5, 0.75):
+        end(oracle, logger, oracle.create_trial("tuner0"), {"$y": score})
+    logger.on_search_end()
+    assert {"history", "parallel", "slices"} <= set(summary_of(tmp_path))
+
+
+def test_a_figure_that_cannot_be_drawn_ends_no_search(
+    oracle: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(search: SearchView) -> Any:
+        raise ValueError("on purpose")
+
+    broken = [kind._replace(draw=fail) for kind in kinds._KINDS[:1]]
+    monkeypatch.setattr(kinds, "_KINDS", broken)
+    logger = begin(oracle, tmp_path)
+    end(oracle, logger, oracle.create_trial("tuner0"), {"val_accuracy": 0.5})
+    with pytest.warns(RuntimeWarning, match="'history' could not be drawn.*on purpose"):
+        logger.on_search_end()
+    assert set(summary_of(tmp_path)) == {"search"}
 
 
 def test_a_worker_sums_nothing_up(oracle: Oracle, tmp_path: Path) -> None:
