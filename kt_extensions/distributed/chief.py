@@ -65,7 +65,7 @@ class Chief:
         """
         self._hear(caller)
         self._dismiss_after_error(caller)
-        if caller.trial is not None and not self._lending.has_ended(caller.trial):
+        if caller.trial is not None and not self._lending.has_ended(caller, caller.trial):
             self._lending.check(caller, caller.trial)
 
     def leave(self, caller: Caller) -> None:
@@ -123,12 +123,12 @@ class Chief:
             TrialTakenOver: If the trial is not the worker's.
         """
         self._hear(caller)
-        if self._lending.has_ended(trial.trial_id):
+        if self._lending.has_ended(caller, trial.trial_id):
             return  # the worker has not got the answer when it said so before
         self._lending.check(caller, trial.trial_id)
         trial.message = _message(caller, trial)
         with self._ending_if_it_fails():
-            self._lending.finish(trial)
+            self._lending.finish(trial, caller and caller.instance)
 
     # What the chief does by itself.
 

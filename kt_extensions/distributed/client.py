@@ -89,8 +89,15 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         self._running = None
 
     def get_trial(self, trial_id: str) -> Trial:
-        """Returns a trial."""
+        """Returns a trial.
+
+        Raises:
+            TrialTakenOver: If this worker is running it, and another one has ended it.
+        """
         trial = super().get_trial(trial_id)
+        running = self._running is not None and self._running.trial_id == trial_id
+        if running and trial.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
+            raise wire.taken_over(trial_id)
         if trial_id == self._ended[0] and trial.status != TrialStatus.COMPLETED:
             trial.message = self._ended[1]
         return trial

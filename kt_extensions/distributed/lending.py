@@ -8,7 +8,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.distributed.leases import Lease, Leases
-from kt_extensions.distributed.wire import Caller, TrialTakenOver
+from kt_extensions.distributed.wire import Caller, taken_over
 
 MOST_DEATHS = 3
 """A trial of which so many workers have died has failed."""
@@ -36,6 +36,7 @@ class Lending:
         self._leases = leases
         self._begin, self._end = begin, end
         self._let_go: dict[str, Caller] = {}  # by trial, the worker that was silent for too long
+        self._ended_by: dict[str, str | None] = {}  # by trial, the run of a worker
 
     def take_up(self) -> Iterator[Lease]:
         """Leaves the trials of a chief that was killed to the workers that run them.
@@ -63,10 +64,18 @@ class Lending:
         """Returns the leases of all trials that workers run."""
         return list(self._leases.held.values())
 
-    def has_ended(self, trial_id: str) -> bool:
-        """Whether a trial has ended for good."""
+    def has_ended(self, caller: Caller | None, trial_id: str) -> bool:
+        """Whether a trial has ended for good, by the worker that speaks of it.
+
+        Raises:
+            TrialTakenOver: If it has by another one.
+        """
         trial = self._oracle.trials.get(trial_id)
-        return trial is not None and trial.status in _ENDED
+        if trial is None or trial.status not in _ENDED:
+            return False
+        if caller is not None and self._ended_by.get(trial_id, caller.instance) != caller.instance:
+            raise taken_over(trial_id)
+        return True
 
     def lend(self, trial: Trial, tuner: str, instance: str | None) -> None:
         """Notes that a worker has got a trial."""
@@ -88,11 +97,7 @@ class Lending:
             return
         let_go = self._let_go.get(trial_id)
         if caller is None or let_go is None or let_go[:2] != caller[:2]:
-            raise TrialTakenOver(
-                f"Trial {trial_id} is not, or no more, that of this worker, which the chief has "
-                "not heard for too long: another one runs it, or has. What this one reports of it "
-                "is left out."
-            )
+            raise taken_over(trial_id)
         self._hand(trial_id, caller.tuner)
         self.lend(self._oracle.trials[trial_id], caller.tuner, caller.instance)
 
@@ -114,20 +119,26 @@ class Lending:
         if death is not None and len(deaths) >= MOST_DEATHS:
             trial.status = TrialStatus.FAILED
             trial.message = f"WorkerDied: {len(deaths)} workers died of it: {'; '.join(deaths)}."
-            self.finish(trial)
+            self.finish(trial, instance=None)
             return
         del self._oracle.ongoing_trials[name]
         trial.metrics = type(trial.metrics)()
         self._oracle._retry_queue.append(trial.trial_id)
 
-    def finish(self, trial: Trial) -> None:
-        """Ends a trial."""
+    def finish(self, trial: Trial, instance: str | None) -> None:
+        """Ends a trial.
+
+        Args:
+            trial: The trial.
+            instance: The run of the worker that has ended it, if it is known.
+        """
         known = self._oracle.trials[trial.trial_id]
         if not known.metrics.exists(self._oracle.objective.name):
             known.metrics = trial.metrics  # a chief that was killed had got them
         try:
             self._end(trial)
         finally:
+            self._ended_by[trial.trial_id] = instance
             self._leases.close(trial.trial_id)
 
     def _hand(self, trial_id: str, tuner: str) -> None:

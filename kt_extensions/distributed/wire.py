@@ -62,6 +62,14 @@ class TrialTakenOver(FatalError):  # type: ignore[misc]
     """What a worker reports is left out, since the trial is not, or no more, the worker's."""
 
 
+def taken_over(trial_id: str) -> TrialTakenOver:
+    """Returns what tells a worker that a trial is not its own."""
+    return TrialTakenOver(
+        f"Trial {trial_id} is not, or no more, that of this worker, which the chief has not heard "
+        "for too long: another one runs it, or has. What this one has found in it is left out."
+    )
+
+
 class Dismissed(FatalRuntimeError):  # type: ignore[misc]
     """The chief has no more use for a worker, and tells why."""
 
