@@ -113,6 +113,7 @@ def until(
 
 def main() -> None:
     import keras_tuner  # noqa: F401
+
     from kt_extensions import tuners  # noqa: F401
 
     for line in sys.stdin:

@@ -137,12 +137,13 @@ class Chief:
         for name in self._roster.silent():
             if self._lending.lease_of(name) is not None:
                 self._let_go_of(name)
+                self._tell_if_nobody_is_left()
 
     def has_finished(self) -> bool:
         """Whether the search has ended, and all workers that live know it."""
         if self.error is None and (not self._is_over or self.oracle._retry_queue):
             return False
-        return not self._is_busy() and self._roster.all_know()
+        return not self._is_busy() and self._roster.nobody_is_left()
 
     def _is_busy(self) -> bool:
         """Whether a trial runs that is to be waited for.
@@ -178,6 +179,14 @@ class Chief:
         with self._ending_if_it_fails():
             self._lending.let_go(caller, said if worker.seen else None)
         warnings.warn(f"{said[0].upper()}{said[1:]}: its trial is taken back.", stacklevel=3)
+
+    def _tell_if_nobody_is_left(self) -> None:
+        if self.oracle._retry_queue and self._roster.nobody_is_left():
+            warnings.warn(
+                f"Trials {self.oracle._retry_queue} wait for a worker, and none is left. Start "
+                "one; or end the chief, and start it again some time, and it goes on.",
+                stacklevel=3,
+            )
 
     def _take_back(self, name: str, death: str | None) -> None:
         with self._ending_if_it_fails():

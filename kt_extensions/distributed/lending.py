@@ -48,6 +48,7 @@ class Lending:
             waiting = trial_id in self._oracle._retry_queue
             if waiting and lease.run == self._oracle._run_times[trial_id]:
                 self._hand(trial_id, lease.tuner)
+                self._oracle._display.on_trial_begin(self._oracle.trials[trial_id])
                 yield lease
             else:  # it had ended already
                 del self._leases.held[trial_id]

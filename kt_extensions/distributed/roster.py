@@ -85,8 +85,8 @@ class Roster:
         """Notes that a worker knows that it is to end."""
         self.workers[name].dismissed = True
 
-    def all_know(self) -> bool:
-        """Whether all workers that live know that they are to end."""
+    def nobody_is_left(self) -> bool:
+        """Whether all workers are dead, or know that they are to end."""
         return all(w.dismissed or self.is_silent(name) for name, w in self.workers.items())
 
     def is_silent(self, name: str) -> bool:

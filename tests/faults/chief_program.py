@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -122,10 +121,7 @@ class Search:
             self._oracle,
             tuner,
             output=self._folder / f"{name}.txt",
-            KERASTUNER_TUNER_ID=name,
-            KERASTUNER_ORACLE_IP="127.0.0.1",
-            KERASTUNER_ORACLE_PORT=str(self.port),
-            KT_EXTENSIONS_PATIENCE=str(patience),
+            **variables(name, self.port, patience),
         )
 
     def hold(self, who: str = "") -> None:
@@ -155,11 +151,17 @@ class Search:
         return json.loads((self._folder / "found.json").read_text())
 
 
+def variables(name: str, port: int, patience: float = PATIENCE) -> dict[str, str]:
+    """What a process has to find in its environment."""
+    return {
+        "KERASTUNER_TUNER_ID": name,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+        "KT_EXTENSIONS_PATIENCE": str(patience),
+    }
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
