@@ -107,7 +107,7 @@ def test_a_worker_that_was_only_slow_keeps_its_trial(make_search: Callable[..., 
     search = make_search()
     search.hold("w0")
     chief, first = search.start("chief"), search.start("w0")
-    [(trial, _)] = search.wait_for(1)
+    search.wait_for(1)
     first.signal(signal.SIGSTOP)
     until(lambda: "is taken back" in chief.output)
     first.signal(signal.SIGCONT)
