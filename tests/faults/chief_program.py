@@ -71,16 +71,20 @@ ORACLES: dict[str, Any] = {
 }
 
 
-def make(folder: Path, oracle: str, tuner: type = Ours) -> Any:
+def make(folder: Path, oracle: str, tuner: type = Ours, project: str = "project", **kw: Any) -> Any:
     return tuner(
-        oracle=ORACLES[oracle](), hypermodel=Declaring(), directory=folder, project_name="project"
+        oracle=ORACLES[oracle](),
+        hypermodel=Declaring(),
+        directory=folder,
+        project_name=project,
+        **kw,
     )
 
 
-def main(folder: str, oracle: str, tuner: str) -> None:
+def main(folder: str, oracle: str, tuner: str, project: str, kwargs: dict[str, Any]) -> None:
     """Searches; a chief of ours writes what it has found then."""
     warnings.simplefilter("default")
-    made = make(Path(folder), oracle, Ours if tuner == "ours" else Stock)
+    made = make(Path(folder), oracle, Ours if tuner == "ours" else Stock, project, **kwargs)
     counting()
     try:
         made.search(verbose=0)
@@ -88,7 +92,9 @@ def main(folder: str, oracle: str, tuner: str) -> None:
         if "chief" in made.tuner_id and tuner == "ours":
             found = {"failures": made.failures(), "calls": counting.calls}
             Path(folder, "found.json").write_text(json.dumps(found))
-    print("The search has ended.")
+    print("The search has ended.", flush=True)
+    while "chief" not in made.tuner_id and (Path(folder) / "asks").exists():
+        made.get_best_hyperparameters()
 
 
 def counting() -> None:
@@ -117,12 +123,21 @@ class Search:
         self._nursery, self._folder, self._oracle = nursery, folder, oracle
         self.port = free_port()
 
-    def start(self, name: str, tuner: str = "ours", patience: float = PATIENCE) -> Process:
+    def start(
+        self,
+        name: str,
+        tuner: str = "ours",
+        patience: float = PATIENCE,
+        project: str = "project",
+        **kwargs: Any,
+    ) -> Process:
         return self._nursery.start(
             main,
             str(self._folder),
             self._oracle,
             tuner,
+            project,
+            kwargs,
             output=self._folder / f"{name}.txt",
             **variables(name, self.port, patience),
         )

@@ -119,6 +119,25 @@ def test_the_trial_that_an_ended_search_has_left_is_run_when_it_goes_on(
     assert sorted(statuses(search)) == ["COMPLETED"] + ["FAILED"] * 3
 
 
+@pytest.mark.parametrize("oracle", ["ours", "random"])
+def test_no_folder_has_to_be_shared(
+    make_search: Callable[..., Search], tmp_path: Path, oracle: str
+) -> None:
+    search = make_search(oracle)
+    (tmp_path / "fails").touch()
+    search.hold()
+    chief, worker = search.start("chief"), search.start("w0", project="elsewhere")
+    search.wait_for(1)
+    search.release()
+    search.wait_for(2)
+    (tmp_path / "fails").unlink()
+    assert (chief.wait(20), worker.wait(20)) == (0, 0), chief.output + worker.output
+    assert {"COMPLETED", "FAILED"} == set(statuses(search))
+    for failure in search.found()["failures"]:
+        assert "ValueError: broken in w0" in failure["message"]
+        assert failure["duration"] >= 0
+
+
 def test_a_failure_of_a_worker_of_kerastuner_is_noted_too(
     make_search: Callable[..., Search], tmp_path: Path
 ) -> None:
@@ -179,6 +198,22 @@ def test_a_worker_without_a_chief_says_so(make_search: Callable[..., Search]) ->
     worker = make_search().start("w0")
     assert worker.wait(20) == 1
     assert "None has answered for 1 s" in worker.output
+
+
+def test_a_worker_that_asks_when_the_chief_has_gone_is_told_so(
+    make_search: Callable[..., Search], tmp_path: Path
+) -> None:
+    search = make_search()
+    search.hold()
+    (tmp_path / "asks").touch()
+    worker = search.start("w0", patience=3600, project="elsewhere")
+    chief = search.start("chief")
+    search.wait_for(1)
+    search.release()
+    assert worker.wait(20) == 1
+    assert "The search has ended." in worker.output
+    assert "is to be asked for in the chief, after its `search`" in worker.output
+    chief.kill()
 
 
 def test_a_chief_listens_only_where_it_is_told_to(make_search: Callable[..., Search]) -> None:
