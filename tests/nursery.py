@@ -96,6 +96,7 @@ class Nursery:
 
     def close(self) -> None:
         self.end_all()
+        self._popen.kill()
         self._popen.communicate()
 
 
