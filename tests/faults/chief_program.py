@@ -40,13 +40,13 @@ class Steered(kt.Tuner):
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         folder = Path(self.directory)
         note(folder, "begin", trial.trial_id, self.tuner_id)
-        time.sleep(self.oracle.max_trials // 60 * 0.2)
+        time.sleep(0.2 if self.oracle.max_trials != N_TRIALS else 0)
         while any((folder / name).exists() for name in ("hold", f"hold_{self.tuner_id}")):
             time.sleep(0.02)
         if (folder / f"kills_{trial.trial_id}").exists():
             os.kill(os.getpid(), signal.SIGKILL)
         if (folder / "fails").exists():
-            raise ValueError(f"broken in {self.tuner_id}")
+            raise ValueError(f"broken in {self.tuner_id}" + " and long" * 2000)
         note(folder, "done", trial.trial_id, self.tuner_id)
         return score(trial.hyperparameters)
 
@@ -65,6 +65,8 @@ ORACLES: dict[str, Any] = {
         max_trials=N_TRIALS, seed=3, sampler=RANDOM, max_retries_per_trial=1
     ),
     "random": lambda: kt.oracles.RandomSearchOracle(max_trials=N_TRIALS, seed=3),
+    "hyperband": lambda: oracles.HyperbandOracle(max_epochs=9, factor=3, seed=3),
+    "kt hyperband": lambda: kt.oracles.HyperbandOracle(max_epochs=9, factor=3, seed=3),
     "many": lambda: oracles.TPEOracle(max_trials=60, seed=3, sampler=RANDOM),
     "many random": lambda: kt.oracles.RandomSearchOracle(max_trials=60, seed=3),
     "bayesian": lambda: kt.oracles.BayesianOptimizationOracle(max_trials=N_TRIALS, seed=3),

@@ -14,9 +14,11 @@ import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
+from tensorboard.plugins.hparams import api_pb2
 
 import kt_extensions as kte
 from tests.faults.chief_program import N_TRIALS, Search, free_port, note, variables
+from tests.integration.test_hparams_tensorboard import Backend
 from tests.nursery import Nursery, until
 
 
@@ -95,8 +97,8 @@ def test_failures_are_told_with_their_messages_and_end_the_search(
     failures = search.found()["failures"]
     assert len(failures) == len(failed) == 3
     for failure in failures:
-        assert 'raise ValueError(f"broken in {self.tuner_id}")' in failure["message"]
-        assert "ValueError: broken in w0" in failure["message"]
+        assert failure["message"].startswith("Traceback (most recent call last):")
+        assert failure["message"].endswith("ValueError: broken in w0" + " and long" * 2000 + "\n")
     assert {trial["message"] for trial in failed} == {f["message"] for f in failures}
 
 
@@ -146,6 +148,24 @@ def test_a_failure_of_a_worker_of_kerastuner_is_noted_too(
     chief, stock = search.start("chief"), search.start("w0", "stock")
     assert (chief.wait(20), stock.wait(20)) == (1, 0)
     assert "does not tell why" in search.found()["failures"][0]["message"]
+
+
+def test_the_chief_logs_what_no_worker_can(
+    make_search: Callable[..., Search], tmp_path: Path
+) -> None:
+    search = make_search()
+    (tmp_path / "kills_1").touch()
+    logs = {"tensorboard_dir": str(tmp_path / "logs")}
+    chief = search.start("chief", **logs)
+    for _ in range(3):
+        search.start("w0", **logs).wait()
+    assert (search.start("w1", **logs).wait(20), chief.wait(20)) == (0, 0), chief.output
+    rows = Backend(tmp_path / "logs").rows()
+    ended = {name: row.sessions[0].status for name, row in rows.items()}
+    failed = ended.pop("project/1")
+    assert failed == api_pb2.STATUS_FAILURE
+    assert list(ended.values()) == [api_pb2.STATUS_SUCCESS] * (N_TRIALS - 1)
+    assert len(list((tmp_path / "logs").glob("*/*/summary/*"))) == 1
 
 
 def test_a_trial_that_is_retried_counts_once(
