@@ -20,6 +20,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from kt_extensions.tuners.gradients import tie_to_graphs
+from tests.nursery import Nursery
 
 # A shell that starts the tests in the background has them, and their programs, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,3 +53,17 @@ def digits() -> Data:
     order = np.random.default_rng(0).permutation(len(x))[:800]
     x, y = (x[order] / 16).astype("float32"), y[order]
     return Data(x[:600], y[:600], x[600:], y[600:])
+
+
+@pytest.fixture(scope="session")
+def shared_nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def nursery(shared_nursery: Nursery) -> Iterator[Nursery]:
+    """Starts processes, which end with the test."""
+    yield shared_nursery
+    shared_nursery.end_all()

@@ -119,8 +119,9 @@ class SamplerOracle(ReportedOracle):
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""
+        self.ended_by: Exception | None = None
+        """The error that has ended the search of a chief, where it cannot be raised."""
         self._queue = Queue()
-        self._ended = False
 
     def _make_default_sampler(self) -> Sampler:
         if self.default_sampler is None:
@@ -190,7 +191,7 @@ class SamplerOracle(ReportedOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial: what the sampler proposes."""
-        if self._ended or (self.stopping is not None and self.stopping()):
+        if self.ended_by or (self.stopping is not None and self.stopping()):
             return {"status": TrialStatus.STOPPED}
         self._record_growth()
         if self.ongoing_trials and not len(self.record.space):
@@ -364,7 +365,7 @@ class SamplerOracle(ReportedOracle):
         if not is_chief():
             raise error
         warnings.warn(f"The search ends: {error}", RuntimeWarning, stacklevel=3)
-        self._ended = True
+        self.ended_by = error
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy of the oracle has no tuner that could stop it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from kt_extensions import storage, store
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
-from kt_extensions.oracles.processes import is_chief, is_worker
+from kt_extensions.oracles.processes import is_worker
 from kt_extensions.oracles.sampler_oracle import too_many_failures
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT
@@ -27,9 +28,10 @@ from kt_extensions.reports import (
 )
 from kt_extensions.results import Results
 from kt_extensions.tuners import stock
+from kt_extensions.tuners.distributed import DistributedTrials
 
 
-class ReportedTrials(kt.Tuner):  # type: ignore[misc]
+class ReportedTrials(DistributedTrials):
     """A tuner whose trials report each epoch: to an oracle of ours, or else to the tuner itself."""
 
     _reports: Reports | None = None
@@ -52,8 +54,6 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
                 "Expected an oracle of kt_extensions with `pruner` in a search with a chief and "
                 f"workers. Received: {type(oracle).__name__}. Leave the pruner out."
             )
-        if is_chief():
-            stock.stand_any_number_of_failures(oracle)
         self._reports = Reports(self.project_dir)
         self._judge = None if pruner is None else Judge(pruner, oracle.objective)
         if not is_worker():
@@ -136,18 +136,39 @@ class ReportedTrials(kt.Tuner):  # type: ignore[misc]
         if self._reports is None:
             super().on_trial_end(trial)
             return
-        reason = self._reports.read(trial.trial_id).pruned
+        self._end(trial, self._reports, super().on_trial_end)
+
+    def _begin_for_worker(self, trial: Trial) -> None:
+        """Notes in the chief that a worker begins a trial. An oracle of ours does so itself."""
+        if self._reports is not None:
+            self._reports.begin(trial.trial_id)
+
+    def _end_for_worker(self, trial: Trial) -> None:
+        """Ends, in the chief, a trial that a worker has run."""
+        if self._reports is None:
+            super()._end_for_worker(trial)
+            return
+        self._end(trial, self._reports, super()._end_for_worker)
+
+    def _end(self, trial: Trial, reports: Reports, end: Callable[[Trial], None]) -> None:
+        """Ends a trial of an oracle that is not of ours.
+
+        Raises:
+            RuntimeError: If too many trials in a row have failed.
+        """
+        reason = reports.read(trial.trial_id).pruned
         if trial.status == TrialStatus.COMPLETED:
             trial.message = None if reason is None else pruned_message(reason)
             stock.refuse_scores_that_are_none(self.oracle, trial)
         try:
             with stock.any_number_of_failures(self.oracle) as limit:
-                super().on_trial_end(trial)
+                end(trial)
         finally:
             ended = self.oracle.get_trial(trial.trial_id)
             if ended.status == TrialStatus.INVALID:
                 ended.metrics = type(ended.metrics)()  # else KerasTuner ignores those of the retry
-            self._reports.end(trial.trial_id, ended.status, trial.message)
+            if not is_worker():  # the chief does so
+                reports.end(trial.trial_id, ended.status, trial.message)
         if limit is not None:
             self._check_failures(ended, limit)
 

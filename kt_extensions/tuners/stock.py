@@ -7,7 +7,6 @@ import functools
 import json
 import math
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,23 +67,6 @@ def any_number_of_failures(oracle: kt.Oracle) -> Iterator[int | None]:
         yield limit
     finally:
         oracle.max_consecutive_failed_trials = limit
-
-
-def stand_any_number_of_failures(oracle: kt.Oracle) -> None:
-    """Has the oracle of a chief never end a search for its failures: it would hang.
-
-    Args:
-        oracle: An oracle of KerasTuner's.
-    """
-    limit = oracle.max_consecutive_failed_trials
-    if limit is not None:
-        oracle.max_consecutive_failed_trials = None
-        warnings.warn(
-            f"max_consecutive_failed_trials={limit} is left out: with it {type(oracle).__name__} "
-            "in a chief holds its lock for ever after so many failures. Oracles of kt_extensions "
-            "end the search.",
-            stacklevel=4,
-        )
 
 
 def refuse_scores_that_are_none(oracle: kt.Oracle, trial: Trial) -> None:

@@ -197,8 +197,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
         """
         self._began = time.monotonic() if self._by_hand is None else None
         if is_chief():
-            with exclusively(self.project_dir):
-                super().search(*fit_args, **fit_kwargs)
+            try:
+                with exclusively(self.project_dir):
+                    super().search(*fit_args, **fit_kwargs)
+            finally:
+                self._log_for_workers()
             return
         self._prepare(fit_args, fit_kwargs)
         self._compare(fit_args, fit_kwargs)
@@ -215,6 +218,12 @@ class Tuner(RepeatedTrials, ParallelTrials):
                 self._search_with_progress(fit_args, fit_kwargs)
         finally:
             self._long_lived.take_in()
+
+    def _log_for_workers(self) -> None:
+        """Logs, in a chief, what no worker does: a trial that kills them, the summary."""
+        if self._hparams is not None:
+            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
+            self._hparams.on_search_end()
 
     def _compare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Tells what is asked otherwise than before the search was stopped."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,8 @@ from keras_tuner.engine.trial import Trial
 from kt_extensions import samplers, store
 from kt_extensions.oracles import TPEOracle
 from kt_extensions.record import SearchRecord
+from tests.faults.chief_program import free_port, variables
+from tests.nursery import Nursery, Process
 
 N_TRIALS = 24
 
@@ -68,55 +66,24 @@ class Declaring(kt.HyperModel):
         return build(hp)
 
 
-class Processes:
-    """A chief and its workers on this machine."""
-
-    def __init__(self, folder: Path, failing: bool = False) -> None:
-        self.command = [sys.executable, __file__, str(folder), "failing" if failing else "fine"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.started = [self.start(name) for name in ("chief", "tuner0", "tuner1")]
-
-    def start(self, name: str) -> subprocess.Popen[str]:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "KERASTUNER_TUNER_ID": name,
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": str(self.port),
-        }
-        return subprocess.Popen(
-            self.command,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
-    def wait(self) -> list[str]:
-        outputs = [process.communicate(timeout=120)[0] for process in self.started]
-        for process, output in zip(self.started, outputs, strict=True):
-            assert process.returncode == 0, output
-        return outputs
-
-    def kill(self) -> None:
-        for process in self.started:
-            process.kill()
-            process.communicate()
-
-
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Any]:
-    made: list[Processes] = []
+def start(nursery: Nursery, tmp_path: Path) -> Callable[..., list[Process]]:
+    """Starts a chief and two workers."""
 
-    def starting(**kwargs: Any) -> Processes:
-        made.append(Processes(tmp_path, **kwargs))
-        return made[0]
+    def starting(failing: bool = False) -> list[Process]:
+        port, args = free_port(), (str(tmp_path), "failing" if failing else "fine")
+        return [
+            nursery.start(main, *args, output=tmp_path / f"{name}.txt", **variables(name, port))
+            for name in ("chief", "tuner0", "tuner1")
+        ]
 
-    yield starting
-    for processes in made:
-        processes.kill()
+    return starting
+
+
+def ended(processes: list[Process]) -> list[str]:
+    for process in processes:
+        assert process.wait() == 0, process.output
+    return [process.output for process in processes]
 
 
 def reloaded(folder: Path) -> TPEOracle:
@@ -127,7 +94,7 @@ def reloaded(folder: Path) -> TPEOracle:
 
 
 def test_a_chief_and_two_workers(tmp_path: Path, start: Any) -> None:
-    start().wait()
+    ended(start())
     oracle = reloaded(tmp_path)
     space = oracle.record.space
     assert len(oracle.trials) == N_TRIALS
@@ -168,10 +135,6 @@ def _check_proposals(folder: Path, oracle: TPEOracle) -> None:
 
 
 def test_a_chief_whose_trials_all_fail_ends(tmp_path: Path, start: Any) -> None:
-    outputs = start(failing=True).wait()
+    outputs = ended(start(failing=True))
     assert "3 trials in a row have failed" in outputs[0]
     assert {trial.status for trial in reloaded(tmp_path).trials.values()} == {"FAILED"}
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -13,7 +13,13 @@ import keras_tuner as kt
 import pytest
 from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trial_module
+from keras_tuner.src import protos
+from keras_tuner.src.distribute import oracle_chief, oracle_client
+from keras_tuner.src.distribute import utils as dist_utils
 from keras_tuner.src.engine import oracle as oracle_module
+
+import kt_extensions as kte
+from kt_extensions.distributed import server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -485,3 +491,95 @@ def test_what_goes_over_grpc_is_reordered_loses_its_message_and_has_a_rounded_sc
     assert copy.score == pytest.approx(0.1, rel=1e-6)
     assert copy.score != 0.1
     assert copy.message is None
+
+
+# Over gRPC, with a chief and workers.
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    for name, value in {"IP": "127.0.0.1", "PORT": "1"}.items():
+        monkeypatch.setenv(f"KERASTUNER_ORACLE_{name}", value)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker-3")
+
+
+def test_a_worker_has_a_client_of_its_oracle(worker, tmp_path):
+    oracle = StubOracle()
+    tuner = StubTuner(oracle, directory=tmp_path)
+    client = tuner.oracle
+    assert isinstance(client, oracle_client.OracleClient)
+    assert client._oracle is oracle
+    assert (client.tuner_id, tuner.tuner_id) == ("worker-3", "worker-3")
+    assert client.max_trials == 5
+    with pytest.raises(AttributeError):
+        _ = client.trials
+
+
+def test_a_client_calls_its_stub_by_the_names_of_the_service(worker, make_oracle):
+    class Stub:
+        def __getattr__(self, name):
+            def call(request, wait_for_ready, timeout):
+                names.append(name)
+                return getattr(oracle_chief.OracleServicer(oracle), name)(request, None)
+
+            return call
+
+    names, oracle = [], make_oracle()
+    client = oracle_client.OracleClient(oracle)
+    client.stub = Stub()
+    client.update_space(client.get_space())
+    trial = client.create_trial("worker-3")
+    client.update_trial(trial.trial_id, {"default_objective": 0.5}, step=2)
+    trial = client.get_trial(trial.trial_id)
+    trial.status = "COMPLETED"
+    client.end_trial(trial)
+    client.get_best_trials()
+    service = protos.get_service().DESCRIPTOR.services_by_name["Oracle"]
+    assert sorted(set(names)) == sorted(method.name for method in service.methods)
+    assert set(names) == set(server._CALLS)
+    assert oracle.trials["0"].score == 0.5
+    assert oracle.trials["0"].best_step == 2
+
+
+def test_metrics_go_over_grpc_with_a_trial():
+    trial = trial_module.Trial(kt.HyperParameters(), trial_id="0")
+    trial.metrics.register("val_loss", direction="min")
+    trial.metrics.update("val_loss", 0.25, step=3)
+    copy = trial_module.Trial.from_proto(trial.to_proto())
+    assert copy.metrics.get_best_value("val_loss") == 0.25
+    assert copy.metrics.get_best_step("val_loss") == 3
+
+
+def test_an_id_that_holds_chief_is_the_chiefs(worker, monkeypatch):
+    assert not dist_utils.is_chief_oracle()
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "my-chief-0")
+    assert dist_utils.is_chief_oracle()
+
+
+def test_the_display_cannot_show_the_end_of_a_trial_whose_beginning_it_has_not(make_oracle):
+    oracle = make_oracle()
+    trial = oracle.create_trial("tuner0")
+    oracle.verbose = 1
+    with pytest.raises(KeyError):
+        oracle._display.on_trial_end(trial)
+
+
+def test_our_workers_call_the_hooks_that_kerastuner_calls(tmp_path):
+    class Noting(kte.Tuner):
+        calls = None
+
+        def __getattribute__(self, name):
+            if name in ("pre_create_trial", "run_trial") or name.startswith("on_"):
+                self.calls.append(name)
+            return super().__getattribute__(name)
+
+        def run_trial(self, trial, *args, **kwargs):
+            return 0.5
+
+    noted = []
+    for name in ("search", "_work"):
+        tuner = Noting(StubOracle(max_trials=2), directory=tmp_path, project_name=name)
+        tuner.calls = []
+        tuner.search(verbose=0) if name == "search" else tuner._work((), {})
+        noted.append(tuner.calls)
+    assert noted[0] == noted[1]

@@ -1,0 +1,355 @@
+"""What a chief does for its workers, without processes and at any time of its clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras_tuner as kt
+import pytest
+from keras_tuner.engine.trial import Trial
+
+import kt_extensions as kte
+from kt_extensions import oracles, samplers
+from kt_extensions.distributed import Chief, Dismissed, Leases, TrialTakenOver, patience
+from kt_extensions.distributed.leases import FILE_NAME, Lease
+from kt_extensions.distributed.wire import BEAT, LEAVE, Caller
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*taken back", "ignore:.*none is left")
+PATIENCE = 60
+A, B = Caller("a", "a1"), Caller("b", "b1")
+AGAIN = Caller("a", "a2")
+ORACLES: dict[str, Any] = {
+    "ours": lambda: oracles.TPEOracle(max_trials=3, seed=1, sampler=samplers.Random()),
+    "random": lambda: kt.oracles.RandomSearchOracle(max_trials=3, seed=1),
+}
+
+
+class Declaring(kt.HyperModel):
+    def build(self, hp: kt.HyperParameters) -> Any:
+        hp.Float("x", 0.0, 1.0)
+
+
+class Search:
+    """A chief with a clock that can be set."""
+
+    def __init__(self, folder: Path, oracle: str) -> None:
+        self.now = 0.0
+        self.folder, self._kind = folder, oracle
+        self.begin()
+
+    def begin(self) -> None:
+        """Makes the chief, or one after it was killed."""
+        self.tuner = kte.Tuner(
+            ORACLES[self._kind](), Declaring(), directory=self.folder, project_name="project"
+        )
+        self.tuner.save()
+        self.oracle = self.tuner.oracle
+        leases = Leases(self.tuner.project_dir)
+        ends = (self.tuner._begin_for_worker, self.tuner._end_for_worker)
+        self.chief = Chief(self.oracle, leases, *ends, PATIENCE, lambda: self.now)
+
+    def create(self, caller: Caller | None, name: str = "") -> Trial:
+        """Asks for a trial, and returns a copy of it, as one gets it over gRPC."""
+        trial = self.chief.create_trial(caller, name or (caller.tuner if caller else "stock"))
+        return Trial.from_proto(trial.to_proto())
+
+    def report(self, caller: Caller | None, trial: Trial, value: float = 0.5) -> Trial:
+        metrics = {"default_objective": value}
+        return self.chief.update_trial(caller, trial.trial_id, metrics)
+
+    def end(self, caller: Caller | None, trial: Trial, status: str = "COMPLETED") -> None:
+        trial.status = status
+        self.chief.end_trial(caller, trial)
+
+    def run(self, caller: Caller | None, trial: Trial) -> None:
+        self.report(caller, trial)
+        self.end(caller, trial)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.chief.watch()
+
+    def status(self, trial: Trial) -> str:
+        return str(self.oracle.trials[trial.trial_id].status)
+
+
+@pytest.fixture(params=ORACLES)
+def search(request: pytest.FixtureRequest, tmp_path: Path) -> Search:
+    return Search(tmp_path, request.param)
+
+
+# A worker that is silent.
+
+
+def test_a_silent_workers_trial_goes_to_another(search: Search) -> None:
+    trial = search.create(A)
+    search.wait(PATIENCE + 1)
+    again = search.create(B)
+    assert again.trial_id == trial.trial_id
+    assert again.hyperparameters.values == trial.hyperparameters.values
+    for speak in (search.report, search.end):
+        with pytest.raises(TrialTakenOver, match="left out"):
+            speak(A, trial)
+    with pytest.raises(TrialTakenOver):
+        search.chief.beat(A._replace(trial=trial.trial_id, act=BEAT))
+    search.run(B, again)
+    with pytest.raises(TrialTakenOver):
+        search.end(A, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_heartbeats_keep_a_trial(search: Search) -> None:
+    trial = search.create(A)
+    for _ in range(5):
+        search.wait(PATIENCE - 1)
+        search.chief.beat(A._replace(trial=trial.trial_id, act=BEAT))
+    search.run(A, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_what_was_reported_before_a_death_does_not_count(search: Search) -> None:
+    trial = search.create(A)
+    search.report(A, trial, 0.1)
+    search.wait(PATIENCE + 1)
+    again = search.create(B)
+    search.report(B, again, 0.9)
+    search.end(B, again)
+    assert search.oracle.trials[trial.trial_id].score == pytest.approx(0.9)
+
+
+def test_a_worker_that_was_silent_has_its_trial_again_if_nobody_has(search: Search) -> None:
+    trial = search.create(A)
+    search.wait(PATIENCE + 1)
+    search.run(A, trial)
+    assert search.status(trial) == "COMPLETED"
+    assert search.create(B).trial_id != trial.trial_id
+
+
+def test_a_worker_of_kerastuner_is_never_too_silent(search: Search) -> None:
+    trial = search.create(None)
+    search.wait(1e9)
+    search.run(None, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_the_same_answer_is_given_twice(search: Search) -> None:
+    """A worker asks again if it has not got an answer."""
+    trial = search.create(A)
+    assert search.create(A).trial_id == trial.trial_id
+    for _ in range(2):
+        search.report(A, trial)
+    for _ in range(2):
+        search.end(A, trial)
+    assert search.oracle._run_times[trial.trial_id] == 1
+    assert search.oracle.end_order == [trial.trial_id]
+    assert search.oracle.trials[trial.trial_id].score == 0.5
+
+
+# A worker that is started again.
+
+
+def test_a_worker_that_is_started_again_has_its_trial_again(search: Search) -> None:
+    trial = search.create(A)
+    assert search.create(AGAIN).trial_id == trial.trial_id
+    with pytest.raises(Dismissed, match="an id of its own"):
+        search.report(A, trial)
+    search.run(AGAIN, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_a_worker_of_kerastuner_that_is_started_again_has_its_trial_again(search: Search) -> None:
+    trial = search.create(None)
+    assert search.create(None).trial_id == trial.trial_id
+    search.run(None, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_three_deaths_fail_a_trial(search: Search) -> None:
+    trial = search.create(A)
+    assert search.create(AGAIN).trial_id == trial.trial_id
+    search.wait(PATIENCE + 1)
+    assert search.create(B).trial_id == trial.trial_id
+    search.wait(PATIENCE + 1)
+    failed = search.oracle.trials[trial.trial_id]
+    assert failed.status == "FAILED"
+    assert "3 workers died of it: a was started again" in failed.message
+    assert "b was silent" in failed.message
+    assert search.create(B).trial_id != trial.trial_id
+
+
+def test_a_worker_that_leaves_does_not_die_of_its_trial(search: Search) -> None:
+    trial = search.create(A)
+    for _ in range(5):
+        search.chief.leave(A._replace(trial=trial.trial_id, act=LEAVE))
+        assert search.create(A).trial_id == trial.trial_id
+    search.run(A, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_that_all_were_killed_is_not_laid_to_a_trial(search: Search) -> None:
+    for number in range(5):
+        trial = search.create(Caller("a", f"a{number}"))
+        assert trial.trial_id == "0"
+        search.begin()
+    search.run(Caller("a", "a4"), trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+# A chief that is started again.
+
+
+def test_trials_stay_with_those_that_run_them(search: Search) -> None:
+    first, second = search.create(A), search.create(B)
+    search.run(B, second)
+    search.begin()
+    other = search.create(B)
+    assert other.trial_id not in (first.trial_id, second.trial_id)
+    search.run(A, first)
+    search.run(B, other)
+    assert [search.status(t) for t in (first, second, other)] == ["COMPLETED"] * 3
+
+
+def test_a_trial_is_taken_back_from_those_that_do_not_come_back(search: Search) -> None:
+    trial = search.create(A)
+    search.begin()
+    search.wait(PATIENCE - 1)
+    assert search.create(B).trial_id != trial.trial_id
+    search.wait(2)
+    assert search.create(Caller("c", "c1")).trial_id == trial.trial_id
+
+
+def test_what_a_killed_chief_had_got_is_sent_again(search: Search) -> None:
+    trial = search.create(A)
+    trial.metrics = Trial.from_proto(search.report(A, trial, 0.25).to_proto()).metrics
+    search.begin()
+    search.end(A, trial)
+    assert search.oracle.trials[trial.trial_id].score == pytest.approx(0.25)
+
+
+def test_the_end_that_a_killed_chief_has_written_is_not_written_again(search: Search) -> None:
+    trial = search.create(A)
+    search.report(A, trial)
+    held = dict(search.chief._lending._leases.held)
+    search.end(A, trial)
+    state = {"ended": False, "held": held, "deaths": {trial.trial_id: ["?"]}}
+    Path(search.tuner.project_dir, FILE_NAME).write_text(json.dumps(state))
+    search.begin()
+    search.end(A, trial)
+    assert search.oracle.end_order == [trial.trial_id]
+    assert search.oracle.ongoing_trials == {}
+    assert search.chief._lending._leases.deaths == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*are not JSON")
+@pytest.mark.parametrize("damaged", ["", "{", "[]"])
+def test_without_the_leases_trials_are_run_anew(search: Search, damaged: str) -> None:
+    trial = search.create(A)
+    Path(search.tuner.project_dir, FILE_NAME).write_text(damaged)
+    search.begin()
+    assert search.create(B).trial_id == trial.trial_id
+
+
+# The end of a search.
+
+
+def test_one_worker_waits_while_others_may_die(search: Search) -> None:
+    trials = [search.create(caller) for caller in (A, B)]
+    search.run(B, trials[1])
+    last = search.create(B)
+    search.run(B, last)
+    assert search.create(B).status == "IDLE"
+    assert search.create(Caller("c", "c1")).status == "STOPPED"
+    search.wait(PATIENCE + 1)
+    assert search.create(B).trial_id == trials[0].trial_id
+    search.run(B, trials[0])
+    assert not search.chief.has_finished()
+    assert search.create(B).status == "STOPPED"
+    search.wait(PATIENCE + 1)
+    assert search.chief.has_finished()
+
+
+def test_nobody_waits_for_a_worker_of_kerastuner(search: Search) -> None:
+    search.create(None)
+    for _ in range(2):
+        search.run(A, search.create(A))
+    assert search.create(A).status == "STOPPED"
+    assert not search.chief.has_finished()
+
+
+def test_the_chief_ends_when_all_that_live_know(search: Search) -> None:
+    for _ in range(3):
+        search.run(A, search.create(A))
+    search.chief.beat(B)
+    assert search.create(A).status == "STOPPED"
+    assert not search.chief.has_finished()
+    search.wait(PATIENCE + 1)
+    assert search.chief.has_finished()
+
+
+@pytest.mark.filterwarnings("ignore:The search ends")
+def test_too_many_failures_end_the_search(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    search.oracle.max_consecutive_failed_trials = 1
+    trial, _ = search.create(A), search.create(B)
+    search.end(A._replace(message="why"), trial, "FAILED")
+    assert search.oracle.trials[trial.trial_id].message == "why"
+    assert "1 trials in a row have failed" in str(search.chief.error)
+    assert search.create(None).status == "STOPPED"
+    for refused in (search.create, search.chief.beat):
+        with pytest.raises(Dismissed, match="why"):
+            refused(B)
+    assert not search.chief.has_finished()
+    with pytest.raises(Dismissed):
+        search.create(A)
+    assert search.chief.has_finished()
+
+
+def test_a_trial_that_ends_after_an_error_is_kept(search: Search) -> None:
+    trial = search.create(A)
+    search.report(A, trial)
+    search.chief.error = RuntimeError("why")
+    search.end(A, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_an_error_of_the_oracle_ends_the_search(tmp_path: Path) -> None:
+    search = Search(tmp_path, "random")
+
+    def populate_space(trial_id: str) -> Any:
+        raise OSError("no space left")
+
+    search.oracle.populate_space = populate_space
+    with pytest.raises(Dismissed, match="no space left"):
+        search.create(A)
+    assert isinstance(search.chief.error, OSError)
+    assert search.chief.has_finished()
+
+
+# The parts.
+
+
+def test_leases_are_kept(tmp_path: Path) -> None:
+    leases = Leases(tmp_path)
+    leases.lend("0", Lease("a", None, 1))
+    leases.lend("1", Lease("b", "b1", 0))
+    leases.take_back("1", "b has died")
+    again = Leases(tmp_path)
+    assert again.held == {"0": Lease("a", None, 1)}
+    assert again.deaths == {"1": ["b has died"]}
+
+
+@pytest.mark.parametrize("given", ["soon", "0", "-1", "nan", "inf", ""])
+def test_a_patience_that_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("KT_EXTENSIONS_PATIENCE", given)
+    with pytest.raises(ValueError, match="KT_EXTENSIONS_PATIENCE"):
+        patience()
+
+
+def test_the_patience_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KT_EXTENSIONS_PATIENCE", raising=False)
+    assert patience() == 60
+    monkeypatch.setenv("KT_EXTENSIONS_PATIENCE", "2.5")
+    assert patience() == 2.5
