@@ -15,6 +15,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions import storage
+from kt_extensions.distribute import Strategy
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -76,6 +77,11 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
             is a failed trial. `None` for no limit.
         trial_memory: With `isolate`, the most bytes of resident memory that the process of a trial
             may hold; one that holds more is a failed trial. `None` for no limit.
+        strategy: The devices that one trial is trained on: `"mirrored"` for all of the machine,
+            `"one-device"`, `"auto"` for all if there are several accelerators, or a function that
+            returns a `tf.distribute.Strategy` or, with JAX, a `keras.distribution.DataParallel`.
+            `batch_size` is that of all devices together, which share each batch. `None` for what
+            Keras does by itself. See `docs/distribution.md`.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -109,6 +115,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         isolate: bool = False,
         trial_seconds: float | None = None,
         trial_memory: int | None = None,
+        strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
         check_stopping(oracle, max_time, patience)
@@ -122,6 +129,7 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         self.patience = patience
         self.snapshots = checked(snapshots)
         self._isolate(isolate, trial_seconds, trial_memory)
+        self._distribute(strategy, kwargs.get("distribution_strategy"), isolate)
         self._seconds_before = 0.0
         self._asked: arguments.Arguments = {}
         self._began: float | None = None
