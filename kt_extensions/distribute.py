@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ Strategy: TypeAlias = str | Callable[[], Any]
 NAMES = ("auto", "mirrored", "one-device")
 
 _CPU = "CPU"
+_MIRRORED: list[Any] = []  # the `MirroredStrategy` of this process, if it has one
 _ONE_MACHINE = (
     "Use the devices of one machine, such as `strategy='mirrored'`; let other machines train other "
     "trials, as workers of the same search."
@@ -61,25 +61,28 @@ class Distribution:
         return self._made
 
 
-def check_strategy(strategy: Any) -> None:
+def checked(strategy: Any) -> Any:
     """Refuses what is no strategy, and those with which Keras cannot train.
 
     Args:
         strategy: What is to be used as one, with the backend that Keras runs on.
 
+    Returns:
+        The strategy to use: one for the same devices, if this process has it already.
+
     Raises:
         keras_tuner.errors.FatalValueError: If it is refused, with the reason and the alternative.
     """
+    backend = keras.backend.backend()
     if not isinstance(strategy, _kind()):
         raise FatalValueError(
-            f"Expected a {_KINDS[keras.backend.backend()]} with the {keras.backend.backend()} "
-            f"backend. Received: {strategy!r}. Pass `strategy='mirrored'` for all devices, or "
-            "`strategy=make`, where `make()` returns one."
+            f"Expected a {_KINDS[backend]} with the {backend} backend. Received: {strategy!r}. "
+            "Pass `strategy='mirrored'` for all devices, or a function that returns such an object."
         )
-    if keras.backend.backend() == "tensorflow":
-        _check_tensorflow(strategy)
-    else:
-        _check_jax()
+    if backend == "tensorflow":
+        return _checked_tensorflow(strategy)
+    _check_jax()
+    return strategy
 
 
 def strategy_of(model: keras.Model) -> Any:
@@ -140,20 +143,11 @@ def _check_kind(strategy: Any) -> None:
 
 
 def _make(strategy: Strategy) -> Any:
-    if isinstance(strategy, str):
-        return _named(strategy)
-    made = strategy()
-    check_strategy(made)
-    return made
-
-
-@functools.cache
-def _named(name: str) -> Any:
-    """Returns the strategy of a name; the same one all the time, for a process needs no second."""
-    if keras.backend.backend() == "tensorflow":
-        return _tensorflow(name)
-    _check_jax()
-    return _jax(name)
+    if callable(strategy):
+        return checked(strategy())
+    named = _tensorflow if keras.backend.backend() == "tensorflow" else _jax
+    made = named(strategy)
+    return None if made is None else checked(made)
 
 
 def _tensorflow(name: str) -> Any:
@@ -183,7 +177,7 @@ def _kind() -> Any:
     return keras.distribution.DataParallel, keras.distribution.ModelParallel
 
 
-def _check_tensorflow(strategy: Any) -> None:
+def _checked_tensorflow(strategy: Any) -> Any:
     import tensorflow as tf
 
     refused = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
@@ -193,6 +187,28 @@ def _check_tensorflow(strategy: Any) -> None:
             f"{type(strategy).__name__}, with which `Model.fit` fails (keras-team/keras issues "
             f"20585 and 18624). {_ONE_MACHINE}"
         )
+    mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
+    return _only_one(strategy) if mirrored else strategy
+
+
+def _only_one(strategy: Any) -> Any:
+    """Returns the `MirroredStrategy` of this process.
+
+    Each numbers its reductions from the same number on, by which TensorFlow takes those of a second
+    one for those of the first.
+    """
+    if not _MIRRORED:
+        _MIRRORED.append(strategy)
+    [first] = _MIRRORED
+    devices, used = strategy.extended.worker_devices, first.extended.worker_devices
+    if devices != used:
+        raise FatalValueError(
+            f"Expected the devices that this process has mirrored models on, {list(used)}: "
+            f"TensorFlow mixes up the reductions of two MirroredStrategy objects. Received: "
+            f"{list(devices)}. Start a new program, or pass isolate=True and `strategy` as a "
+            "function, which each trial calls in a process of its own."
+        )
+    return first
 
 
 def _check_jax() -> None:

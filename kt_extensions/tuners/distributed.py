@@ -11,7 +11,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FailedTrialError, FatalValueError
 
-from kt_extensions.distribute import Distribution, Strategy, check_strategy
+from kt_extensions.distribute import Distribution, Strategy, checked
 from kt_extensions.tuners.shared_batches import problem_of_data
 from kt_extensions.tuners.undistributable import problem_of_model
 
@@ -23,19 +23,19 @@ class DistributedTrials(kt.Tuner):  # type: ignore[misc]
     distribution that the program has set. They are set again in the build.
     """
 
+    distribution_strategy: Any
     _distribution = Distribution()
     _has_trained = False
     _set_again: Callable[[], None] | None = None  # in a trial
 
-    def _distribute(self, strategy: Strategy | None, given: Any, isolate: bool) -> None:
-        """Checks and keeps `strategy`, beside KerasTuner's `distribution_strategy`.
+    def _distribute(self, strategy: Strategy | None, given: Any, isolate: bool) -> Any:
+        """Keeps `strategy`, and returns the `distribution_strategy` for KerasTuner.
 
         Raises:
             ValueError: If they do not go together, or one of them is none that works.
         """
-        if given is not None:
-            _check_given(strategy, given, isolate)
         self._distribution = Distribution(strategy)
+        return None if given is None else _checked_given(strategy, given, isolate)
 
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         with self._under_strategy():
@@ -125,7 +125,7 @@ def _with(set_again: Callable[[], None], distribution: Any) -> Callable[[], None
     return both
 
 
-def _check_given(strategy: Strategy | None, given: Any, isolate: bool) -> None:
+def _checked_given(strategy: Strategy | None, given: Any, isolate: bool) -> Any:
     """Refuses a `distribution_strategy` that cannot be used."""
     if strategy is not None:
         raise ValueError(
@@ -140,4 +140,4 @@ def _check_given(strategy: Strategy | None, given: Any, isolate: bool) -> None:
             "or a function that makes it: "
             "`strategy=lambda: tf.distribute.MirroredStrategy(['GPU:0', 'GPU:1'])`."
         )
-    check_strategy(given)
+    return checked(given)

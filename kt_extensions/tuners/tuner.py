@@ -129,7 +129,8 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         self.patience = patience
         self.snapshots = checked(snapshots)
         self._isolate(isolate, trial_seconds, trial_memory)
-        self._distribute(strategy, kwargs.get("distribution_strategy"), isolate)
+        given = kwargs.get("distribution_strategy")
+        kwargs["distribution_strategy"] = self._distribute(strategy, given, isolate)
         self._seconds_before = 0.0
         self._asked: arguments.Arguments = {}
         self._began: float | None = None
