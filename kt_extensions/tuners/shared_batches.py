@@ -63,12 +63,14 @@ def _not_shared(part: _Pass, number: int) -> int | None:
 
 
 def _told(part: _Pass, batch: int, number: int) -> str:
+    remedy = f"Leave out {part.rows % number} of the rows"
+    if batch == part.size:
+        remedy = f"Choose a `batch_size` that is a multiple of {number}"
     return (
         f"Expected batches that {number} replicas can share. Received: {part.rows} rows to "
         f"{part.purpose} with in batches of {part.size}, of which one has {batch} "
-        f"row{'s' * (batch != 1)}. Let the rows and `batch_size` be multiples of {number}: leave "
-        f"out {part.rows % number} of the rows, choose another `batch_size`, and cut validation "
-        "data off yourself, for `validation_data`, where `validation_split` does not come out even."
+        f"row{'s' * (batch != 1)}. {remedy}; if it is `validation_split` that cuts them, pass "
+        "`validation_data` instead."
     )
 
 

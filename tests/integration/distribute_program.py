@@ -9,22 +9,23 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import keras_tuner as kt
 import numpy as np
 
 import kt_extensions as kte
+from kt_extensions.distribute import checked
 
 FOLDER = Path(sys.argv[1])
 BACKEND = keras.backend.backend()
 X = np.random.default_rng(0).normal(size=(128, 6)).astype("float32")
 Y = (X[:, :1] * X[:, 1:2] > 0).astype("float32")
 DATA = {"x": X, "y": Y, "validation_split": 0.25, "batch_size": 16, "verbose": 0}
-BUILT: list[tuple[str, int]] = []
-TRAINED: list[tuple[str, int]] = []
 
 
 def two_processors() -> None:
@@ -57,32 +58,40 @@ def devices_of(variable: Any) -> int:
     return len(variable.value.sharding.device_set)
 
 
-def network(units: int = 8, rate: float = 0.03, **settings: Any) -> keras.Model:
-    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dropout(0.1), keras.layers.Dense(1)]
+def network(
+    units: int = 8, rate: float = 0.03, optimizer: Any = None, **settings: Any
+) -> keras.Model:
+    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((6,)), *layers])
-    optimizer = settings.pop("optimizer", None) or keras.optimizers.Adam(rate)
-    model.compile(optimizer, "mse", metrics=["mae"], **settings)
+    model.compile(optimizer or keras.optimizers.Adam(rate), "mse", metrics=["mae"], **settings)
     return model
 
 
 def build(hp: kt.HyperParameters) -> keras.Model:
-    model = network(hp.Int("units", 4, 8), hp.Float("rate", 1e-3, 1e-1, sampling="log"))
-    weight = model.trainable_variables[0]
-    BUILT.append((model.layers[0].dtype_policy.name, devices_of(weight)))
+    return network(hp.Int("units", 4, 8), hp.Float("rate", 1e-3, 1e-1, sampling="log"))
+
+
+def noisy(hp: kt.HyperParameters) -> keras.Model:
+    """Builds a model with random numbers and moving averages of its own."""
+    hidden = [keras.layers.Dropout(0.2), keras.layers.BatchNormalization()]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(hp.Float("rate", 1e-3, 1e-1, sampling="log")), "mse")
     return model
 
 
 class Devices(keras.callbacks.Callback):
-    """Notes where the weights are in the end."""
+    """Notes on how many devices the weights are, and of which policy, where a training begins."""
 
-    def on_train_end(self, logs: Any = None) -> None:
-        weight = self.model.trainable_variables[0]
-        TRAINED.append((weight.path, devices_of(weight)))
+    seen: ClassVar[list[tuple[int, str]]] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        policy = self.model.layers[0].dtype_policy.name
+        Devices.seen.append((devices_of(self.model.trainable_variables[0]), policy))
 
 
 def tuner(name: str, cls: Any = kte.TPE, hypermodel: Any = build, **settings: Any) -> Any:
     if cls is not kte.Hyperband:
-        settings = {"max_trials": 2, **settings}
+        settings = {"max_trials": 1, **settings}
     return cls(hypermodel, "val_loss", seed=1, directory=FOLDER, project_name=name, **settings)
 
 
@@ -90,47 +99,55 @@ def scores(done: Any) -> list[float]:
     return [trial.score for trial in done.oracle.trials.values()]
 
 
-def hyperband(name: str, **settings: Any) -> dict[str, Any]:
-    BUILT.clear()
-    TRAINED.clear()
-    logs = FOLDER / "logs" / name
-    done = tuner(name, kte.Hyperband, max_epochs=4, tensorboard_dir=logs, **settings)
-    BUILT.clear()
-    done.search(**DATA, callbacks=[Devices()])
-    trained = sorted({devices for _, devices in TRAINED})
+def found_by(done: Any, **fit: Any) -> dict[str, Any]:
+    """Searches, and tells what it has found."""
+    Devices.seen.clear()
+    done.search(**DATA, callbacks=[Devices()], **fit)
     best = done.get_best_models()[0]
     return {
         "scores": scores(done),
         "values": [t.hyperparameters.values for t in done.oracle.trials.values()],
-        "trained on": trained,
+        "trained on": sorted({devices for devices, _ in Devices.seen}),
         "loaded on": devices_of(best.trainable_variables[0]),
-        "evaluated": best.evaluate(X[96:], Y[96:], verbose=0),
+        "evaluated": best.evaluate(X[96:], Y[96:], verbose=0)[0],
         "predicted": best.predict(X[:7], verbose=0).shape[0],
         "left behind": [done.distribution_strategy, keras.distribution.distribution()],
     }
 
 
-def continued(name: str, **settings: Any) -> dict[str, Any]:
+def hyperband(name: str, **settings: Any) -> dict[str, Any]:
+    logs = FOLDER / "logs" / name
+    return found_by(tuner(name, kte.Hyperband, max_epochs=4, tensorboard_dir=logs, **settings))
+
+
+def one_trial(name: str, **settings: Any) -> dict[str, Any]:
+    return found_by(tuner(name, **settings), epochs=2)
+
+
+def continued() -> dict[str, Any]:
     """Trains for 4 epochs, and for 2 and then 2 more."""
-    whole = tuner(f"whole {name}", max_trials=1, **settings)
+    whole = tuner("whole", hypermodel=noisy, strategy=both)
     whole.search(**DATA, epochs=4)
-    parts = tuner(f"parts {name}", max_trials=1, snapshots=kte.Snapshots(keep="best"), **settings)
+    kept = kte.Snapshots(keep="best")
+    parts = tuner("parts", hypermodel=noisy, strategy=both, snapshots=kept)
     parts.search(**DATA, epochs=2)
-    trial = parts.continue_trial("0", **DATA, epochs=4)
+    [first] = parts.oracle.trials
+    trial = parts.continue_trial(first, **DATA, epochs=4)
     return {"whole": scores(whole)[0], "parts": trial.score, "before": scores(parts)[0]}
 
 
 def resumed() -> dict[str, Any]:
-    """Stops a search in its second trial, and runs it again, first with another strategy."""
-    whole = tuner("never stopped", strategy=both)
+    """Stops a search in its second trial on one device, and runs it again on two."""
+    whole = tuner("never stopped", max_trials=2, strategy=both)
     whole.search(**DATA, epochs=3)
-    stopped = tuner("stopped", snapshots=kte.Snapshots(every_epochs=1))
+    settings = {"max_trials": 2, "snapshots": kte.Snapshots(every_epochs=1)}
     try:
-        stopped.search(**DATA, epochs=3, callbacks=[Stop()])
+        tuner("stopped", **settings).search(**DATA, epochs=3, callbacks=[Stop()])
     except KeyboardInterrupt:
-        again = tuner("stopped", snapshots=kte.Snapshots(every_epochs=1), strategy=both)
+        Devices.seen.clear()
+        again = tuner("stopped", strategy=both, **settings)
         again.search(**DATA, epochs=3, callbacks=[Devices()])
-        return {"whole": scores(whole), "again": scores(again), "trained": TRAINED[-1][1]}
+        return {"whole": scores(whole), "again": scores(again), "devices": Devices.seen}
     return {}
 
 
@@ -149,7 +166,7 @@ class Stop(keras.callbacks.Callback):
 
 def isolated() -> list[float]:
     done = tuner("isolated", isolate=True, strategy=in_a_process_of_its_own)
-    done.search(**DATA, epochs=3)
+    done.search(**DATA, epochs=2)
     return scores(done)
 
 
@@ -157,27 +174,26 @@ def settings_of_the_program() -> dict[str, Any]:
     """Searches under what the program has set, with a build that sets the policy sometimes."""
 
     def own(hp: kt.HyperParameters) -> keras.Model:
-        if hp.Choice("policy", ["program", "float64"]) == "float64":
-            keras.config.set_dtype_policy("float64")
-        return build(hp)
+        if hp.Choice("policy", ["program", "bfloat16"]) == "bfloat16":
+            keras.config.set_dtype_policy("bfloat16")
+        return network()
 
     keras.config.set_dtype_policy("mixed_float16")
     keras.distribution.set_distribution(both() if BACKEND == "jax" else None)
     try:
-        BUILT.clear()
-        done = tuner("settings", hypermodel=own, max_trials=4, executions_per_trial=2)
+        done = tuner("settings", hypermodel=own, max_trials=2)
         constructed = keras.config.dtype_policy().name
-        BUILT.clear()
-        done.search(**DATA, epochs=1)
-        asked = [t.hyperparameters.get("policy") for t in done.oracle.trials.values()]
-        in_trials = list(BUILT)
-        done.get_best_models(4)
+        Devices.seen.clear()
+        done.search(**DATA, epochs=1, callbacks=[Devices()])
+        loaded = done.get_best_models(2)
+        names = [t.hyperparameters.get("policy") for t in done.oracle.trials.values()]
+        best = [t.hyperparameters.get("policy") for t in done.get_best_trials(2)]
         return {
             "constructed": constructed,
-            "asked": asked,
-            "built": in_trials,
+            "built": dict(zip(names, Devices.seen, strict=True)),
+            "loaded": dict(zip(best, [m.layers[0].dtype_policy.name for m in loaded], strict=True)),
             "after": keras.config.dtype_policy().name,
-            "distribution": keras.distribution.distribution() is not None,
+            "distributed": keras.distribution.distribution() is not None,
         }
     finally:
         keras.config.set_dtype_policy("float32")
@@ -185,27 +201,25 @@ def settings_of_the_program() -> dict[str, Any]:
 
 
 def refusal(name: str, hypermodel: Any = build, **data: Any) -> dict[str, Any]:
-    """Searches with what is refused, on replicas; returns the error, and the epochs trained."""
-    TRAINED.clear()
+    """Searches with what is refused, on replicas; returns the error, and the trainings begun."""
+    Devices.seen.clear()
     refused = tuner(f"refused {name}", hypermodel=hypermodel, strategy=both)
     try:
         refused.search(**{**DATA, "epochs": 1, "callbacks": [Devices()], **data})
     except Exception as error:
-        return {"error": type(error).__name__, "text": str(error), "trained": len(TRAINED)}
-    return {"error": None, "scores": scores(refused)}
+        return {"error": type(error).__name__, "text": str(error), "begun": len(Devices.seen)}
+    return {"error": None, "begun": len(Devices.seen)}
 
 
-def in_keras(compiled: dict[str, Any] | None = None, **data: Any) -> str | None:
+def in_keras(compiled: Callable[[], dict[str, Any]] = dict, **data: Any) -> str | None:
     """Does in plain Keras what is refused; returns why that fails."""
-    keras.utils.set_random_seed(0)
-    strategy = both()
     try:
         if BACKEND == "tensorflow":
-            with strategy.scope():
-                model = network(**compiled or {})
+            with checked(both()).scope():
+                model = network(**compiled())
         else:
-            keras.distribution.set_distribution(strategy)
-            model = network(**compiled or {})
+            keras.distribution.set_distribution(both())
+            model = network(**compiled())
         model.fit(**{**DATA, **data})
     except Exception as error:
         return f"{type(error).__name__}: {error}"
@@ -215,13 +229,13 @@ def in_keras(compiled: dict[str, Any] | None = None, **data: Any) -> str | None:
 
 
 def accumulating() -> Any:
-    return keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)
+    return {"optimizer": keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)}
 
 
 MODELS: dict[str, Any] = {
     "steps": lambda: {"steps_per_execution": 2},
     "jit": lambda: {"jit_compile": True},
-    "accumulation": lambda: {"optimizer": accumulating()},
+    "accumulation": accumulating,
 }
 DATAS: dict[str, Any] = {
     "odd batches": {"batch_size": 15, "validation_split": 0.0, "validation_data": (X, Y)},
@@ -234,22 +248,24 @@ DATAS: dict[str, Any] = {
 def refusals() -> dict[str, Any]:
     found = {}
     for name, compiled in MODELS.items():
-        by_tuner = refusal(
-            name, lambda hp, compiled=compiled: network(hp.Int("u", 4, 8), **compiled())
-        )
-        found[name] = {"tuner": by_tuner, "keras": in_keras(compiled())}
+        hypermodel = partial(with_settings, compiled)
+        found[name] = {"tuner": refusal(name, hypermodel), "keras": in_keras(compiled)}
     for name, data in DATAS.items():
         found[name] = {"tuner": refusal(name, **data), "keras": in_keras(**data)}
     return found
 
 
+def with_settings(compiled: Any, hp: kt.HyperParameters) -> keras.Model:
+    return network(hp.Int("units", 4, 8), **compiled())
+
+
 def late() -> dict[str, Any]:
-    """Refuses the second trial only."""
-    trials = []
+    """Compiles the second trial only with what is refused."""
+    built = []
 
     def sometimes(hp: kt.HyperParameters) -> keras.Model:
-        trials.append(hp)
-        return network(hp.Int("u", 4, 8), steps_per_execution=2 if len(trials) == 3 else 1)
+        built.append(hp)
+        return network(hp.Int("units", 4, 8), steps_per_execution=2 if len(built) == 3 else 1)
 
     done = tuner("late", hypermodel=sometimes, max_trials=3, strategy=both)
     done.search(**DATA, epochs=1)
@@ -268,25 +284,48 @@ def clipped() -> list[str]:
     return [str(w.message) for w in caught if "clips" in str(w.message)]
 
 
-def refused_strategies() -> dict[str, Any]:
-    if BACKEND != "tensorflow":
-        return {}
+def not_a_number() -> float:
+    """Trains in Keras, with batch normalization, data of which one replica gets no row in the end.
+
+    With TensorFlow; the tuners refuse them."""
+    with checked(both()).scope():
+        dense = keras.layers.Dense(1)
+        layers = [keras.Input((6,)), keras.layers.BatchNormalization(), dense]
+        model = keras.Sequential(layers)
+        model.compile("sgd", "mse")
+    history = model.fit(X[:97], Y[:97], validation_data=(X, Y), batch_size=16, verbose=0)
+    return float(history.history["val_loss"][-1])
+
+
+def refused_workers() -> dict[str, Any]:
+    """Searches with strategies of several machines."""
     import tensorflow as tf
 
     workers = tf.distribute.MultiWorkerMirroredStrategy
     found = {}
     for name, settings in {
-        "function": {"strategy": workers},
-        "given": {"distribution_strategy": workers()},
-        "nothing": {"strategy": lambda: None},
-        "isolated": {"distribution_strategy": both(), "isolate": True},
-        "two": {"distribution_strategy": both(), "strategy": "mirrored"},
+        "strategy": {"strategy": workers},
+        "distribution_strategy": {"distribution_strategy": workers()},
     }.items():
         try:
-            tuner(f"strategy {name}", **settings).search(**DATA, epochs=1)
+            tuner(f"several machines by {name}", **settings).search(**DATA, epochs=1)
         except ValueError as error:
             found[name] = str(error)
     return found
+
+
+def two_mirrored() -> str | None:
+    """Trains in Keras by two `MirroredStrategy` objects; returns why that fails. Is done last."""
+    import tensorflow as tf
+
+    try:
+        for units in (4, 5, 6):
+            with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+                model = network(units)
+            model.fit(**DATA)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def main() -> dict[str, Any]:
@@ -294,20 +333,23 @@ def main() -> dict[str, Any]:
     found = {
         "none": hyperband("none"),
         "mirrored": hyperband("mirrored", strategy="mirrored"),
-        "one-device": hyperband("one-device", strategy="one-device"),
-        "auto": hyperband("auto", strategy="auto"),
-        "function": hyperband("function", strategy=both),
-        "continued": continued("replicas", strategy=both),
+        "one trial": one_trial("one trial"),
+        "one-device": one_trial("one-device", strategy="one-device"),
+        "auto": one_trial("auto", strategy="auto"),
+        "function": one_trial("function", strategy=both),
+        "continued": continued(),
         "resumed": resumed(),
         "settings": settings_of_the_program(),
         "isolated": isolated(),
         "refusals": refusals(),
-        "strategies": refused_strategies(),
         "late": late(),
         "clipped": clipped(),
     }
     if BACKEND == "tensorflow":
-        found["given"] = hyperband("given", distribution_strategy=both())
+        found["given"] = one_trial("given", distribution_strategy=both())
+        found["workers"] = refused_workers()
+        found["not a number"] = not_a_number()
+        found["two"] = two_mirrored()
     return found
 
 
