@@ -221,4 +221,4 @@ def _by_group(logs: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 def _learning_rate(model: Any) -> float | None:
     rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return None if rate is None else float(rate)
+    return None if rate is None else float(keras.ops.convert_to_numpy(rate))

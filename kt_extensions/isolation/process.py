@@ -53,6 +53,12 @@ class Outcome(NamedTuple):
         content.__cause__ = CallFailed(f"\n{traceback}")
         return cls(error=content)
 
+    def returned(self) -> Any:
+        """Returns what the call has returned, or raises what it has raised."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
 
 class CallFailed(Exception):
     """Where, in the other process, an error was raised: the cause of the error here."""

@@ -36,6 +36,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         order: The order of the data; `None` to leave it to Keras.
         snapshots: When the file is written in between, too. Defaults to never.
         written: Called after the file was written.
+        check: Called with the model and the arguments of its `fit`, before they are changed.
 
     Example:
 
@@ -57,10 +58,12 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         order: Order | None = None,
         snapshots: Snapshots | None = None,
         written: Callable[[], None] = lambda: None,
+        check: Callable[[keras.Model, dict[str, Any]], None] = lambda model, settings: None,
     ) -> None:
         super().__init__()
         self._start, self._end, self._order = start, end, order
         self._snapshots, self._written = snapshots or Snapshots(), written
+        self._check = check
         self._last_write = time.monotonic()
         self._callbacks: list[keras.callbacks.Callback] = []
         self._entered = self._resumed = start is None
@@ -160,6 +163,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _prepare(self, model: keras.Model, settings: dict[str, Any]) -> None:
         """Changes the arguments of `fit`."""
+        self._check(model, settings)
         given = settings.get("callbacks")
         self._callbacks = callback_states.flat(given)
         settings["callbacks"] = [*keras.tree.flatten(given), _Last(self)]

@@ -10,7 +10,6 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions import declared
-from kt_extensions.data import made
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.isolation import Asking, Remote, Workplace
 from kt_extensions.progress import SearchProgress
@@ -18,7 +17,7 @@ from kt_extensions.tuners.continued_by_hand import ContinuedByHand
 from kt_extensions.tuners.elsewhere import LogElsewhere
 from kt_extensions.tuners.garbage import LongLived
 
-_STAYS = ("_live", "_has_trained", "_long_lived")
+_STAYS = ("_live", "_has_trained", "_long_lived", "_distribution", "_data")
 """What a tuner has of the process that it is in: it passes on to the next one there."""
 
 Result = tuple[kt.HyperParameters, str, str | None]
@@ -40,12 +39,9 @@ def run(
         The trial's hyperparameters, status and message.
     """
     _settle(workplace, tuner, logs, shows)
-    is_first = "data" not in workplace.kept
-    if is_first:
-        workplace.kept["data"] = made(*workplace.content[1:])
-    args, kwargs = workplace.kept["data"]
-    tuner._try_run_and_update_trial(trial, *args, **dict(kwargs))
-    if is_first:
+    _, args, kwargs = workplace.content
+    tuner._try_run_and_update_trial(trial, *args, **kwargs)
+    if "tuner" not in workplace.kept:
         gc.unfreeze()  # what the imports have made: from here on the tuner sees to that
     workplace.kept["tuner"] = {name: vars(tuner)[name] for name in _STAYS if name in vars(tuner)}
     return trial.hyperparameters, trial.status, trial.message

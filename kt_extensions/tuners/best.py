@@ -15,11 +15,12 @@ from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import EPOCHS, by_hand
 from kt_extensions.reports import is_pruned
 from kt_extensions.results_table import results_table
+from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
 
 
-class BestTrials(kt.Tuner):  # type: ignore[misc]
+class BestTrials(ChiefOrWorker):
     """A tuner that tells the best trials of any oracle, and the front of several objectives."""
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:

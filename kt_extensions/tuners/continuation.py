@@ -16,6 +16,7 @@ from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
 from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable
 from kt_extensions.tuners.kept import KeptFiles
 from kt_extensions.tuners.live import LiveModel, watching_rungs
+from kt_extensions.tuners.replicas import ReplicatedTrials
 
 _SHARE_SNAPSHOTS = (
     "Let all workers share the folder of the project, and let the hypermodel's `fit` pass its "
@@ -27,7 +28,7 @@ _KEEP_SNAPSHOTS = (
 )
 
 
-class ContinuedTrials(KeptFiles):
+class ContinuedTrials(KeptFiles, ReplicatedTrials):
     """A tuner whose trials go on as if they had never stopped."""
 
     _continuation: Continuation | None = None
@@ -77,7 +78,12 @@ class ContinuedTrials(KeptFiles):
         if self._live is not None and not self._live.is_start_of(trial, execution, start):
             self._live = None
         self._continuation = Continuation(
-            start, end, order=order, snapshots=self.snapshots, written=self._keep_to_budget
+            start,
+            end,
+            order=order,
+            snapshots=self.snapshots,
+            written=self._keep_to_budget,
+            check=self._check_fit,
         )
         kwargs["callbacks"].insert(0, self._continuation)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions.data import made
 from kt_extensions.oracles.by_hand import begin, give_back, is_waiting, take_up, uncounted
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -98,7 +97,6 @@ class ContinuedByHand(ContinuedTrials):
 
     def _run_by_hand(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Runs a trial, again if it fails and may be retried."""
-        args, kwargs = made(args, kwargs)
         again = True
         while again:
             trial = take_up(self.oracle, name)

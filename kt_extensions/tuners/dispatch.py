@@ -94,10 +94,8 @@ class Dispatch:
     def _end(self, ended: Ended) -> None:
         trial = self._running.pop(ended.worker)
         outcome = ended.outcome
-        if outcome.error is not None:
-            raise outcome.error
         if outcome.death is None:
-            trial.hyperparameters, trial.status, trial.message = outcome.value
+            trial.hyperparameters, trial.status, trial.message = outcome.returned()
         elif not self._is_dead(trial, outcome.death):
             self._again.append(trial)
             return

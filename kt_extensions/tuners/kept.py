@@ -11,7 +11,6 @@ import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, storage
-from kt_extensions.data import made
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -40,7 +39,6 @@ class KeptFiles(BestTrials):
 
     def _run_trials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Runs trials one after the other, as KerasTuner does."""
-        args, kwargs = made(args, kwargs)
         super().search(*args, **kwargs)
 
     def _reason_to_stop(self) -> str | None:

@@ -13,10 +13,11 @@ import cloudpickle
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions.data import made
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.isolation import Outcome, check
 from kt_extensions.oracles.by_hand import is_waiting, take_up
-from kt_extensions.oracles.processes import is_chief
+from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Call, Crew
 from kt_extensions.parallel.devices import visible_gpus
 from kt_extensions.progress import SearchProgress
@@ -35,6 +36,8 @@ _STAYS = (
     "_judge",
     "_live",
     "_long_lived",
+    "_own_crew",
+    "_data",
 )
 
 
@@ -45,6 +48,8 @@ class ParallelTrials(ContinuedByHand):
     """
 
     _workers = Workers()
+    _own_crew: Crew | None = None  # of a chief's worker
+    _data: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # for `fit`, in a search
     _hparams: HParamsLogger | None = None
     _progress: SearchProgress | None = None
 
@@ -54,12 +59,39 @@ class ParallelTrials(ContinuedByHand):
         Raises:
             ValueError: If something that the trials need cannot be handed to a process.
         """
-        if not self._workers.are_elsewhere or is_chief():
+        if not self._workers.are_elsewhere or is_chief() or is_worker():
             super()._run_trials(args, kwargs)
             return
         self.on_search_begin()
         self._dispatch(self._create, args, kwargs)
         self.on_search_end()
+
+    def _work(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Runs trials for a chief, each in a process of its own if it was asked for."""
+        if not self._workers.are_elsewhere:
+            super()._work(args, kwargs)
+            return
+        with self._crew(args, kwargs) as self._own_crew:
+            try:
+                super()._work(args, kwargs)
+            finally:
+                self._own_crew = None
+
+    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
+        if self._own_crew is not None:
+            self._run_in_own_crew(self._own_crew, trial)
+            return
+        if self._data is None:
+            self._data = made(args, kwargs)
+        args, kwargs = self._data
+        super()._try_run_and_update_trial(trial, *args, **kwargs)
+
+    def _run_in_own_crew(self, crew: Crew, trial: Trial) -> None:
+        outcome = self._outcome(crew, self.call(trial))
+        if outcome.death is not None:
+            trial.status, trial.message = TrialStatus.INVALID, outcome.death
+        else:
+            trial.hyperparameters, trial.status, trial.message = outcome.returned()
 
     def _run_by_hand(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._workers.are_elsewhere:
@@ -109,8 +141,7 @@ class ParallelTrials(ContinuedByHand):
                 "Expected that the hypermodel can be built with the default values of its "
                 f"hyperparameters. The process in which it was has ended.\n{outcome.death}"
             )
-        if outcome.error is not None:
-            raise outcome.error
+        outcome.returned()
 
     def _declaring(self) -> Any:
         """Returns what tells the space that is to be searched: the hypermodel, or what it declares.
@@ -122,9 +153,7 @@ class ParallelTrials(ContinuedByHand):
         outcome = self._run_alone(Call(at_worker.read_declared, cloudpickle.dumps(()), {}))
         if outcome.death is not None or isinstance(outcome.error, ValueError):
             return kt.HyperParameters()  # the trials will tell why
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.value
+        return outcome.returned()
 
     def _leaves_devices(self) -> bool:
         """Whether this process is to build no models, so that the trials have all devices."""
@@ -134,9 +163,13 @@ class ParallelTrials(ContinuedByHand):
         """Runs a call in a process of its own, and waits for its end."""
         settings = replace(self._workers, count=1, isolate=True, parallel="local")
         with self._crew((), {}, settings) as crew:
-            crew.submit(0, call)
-            while not (ended := crew.wait(math.inf)):
-                pass
+            return self._outcome(crew, call)
+
+    def _outcome(self, crew: Crew, call: Call) -> Outcome:
+        """Runs a call in a crew of one, and waits for its end."""
+        crew.submit(0, call)
+        while not (ended := crew.wait(math.inf)):
+            pass
         return ended[0].outcome
 
     def _crew(

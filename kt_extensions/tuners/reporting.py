@@ -28,10 +28,10 @@ from kt_extensions.reports import (
 )
 from kt_extensions.results import Results
 from kt_extensions.tuners import stock
-from kt_extensions.tuners.distributed import DistributedTrials
+from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
 
-class ReportedTrials(DistributedTrials):
+class ReportedTrials(ChiefOrWorker):
     """A tuner whose trials report each epoch: to an oracle of ours, or else to the tuner itself."""
 
     _reports: Reports | None = None

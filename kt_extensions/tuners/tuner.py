@@ -16,6 +16,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extensions import storage
 from kt_extensions.data import made
+from kt_extensions.distribute import Strategy
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles import SamplerOracle
@@ -89,6 +90,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
         address: With `parallel="ray"`, that of the cluster, such as `"auto"`. `None` takes the one
             that `ray.init` was called for or the environment tells of, or else starts one on this
             machine.
+        strategy: The devices that one trial is trained on: `"mirrored"` for all of the machine,
+            `"one-device"`, `"auto"` for all if there are several accelerators, or a function that
+            returns a `tf.distribute.Strategy` or, with JAX, a `keras.distribution.DataParallel`.
+            `batch_size` is that of all devices together, which share each batch. `None` for what
+            Keras does by itself. See `docs/distribution.md`.
         **kwargs: As for `keras_tuner.Tuner`: `executions_per_trial`, `directory`, `project_name`,
             `overwrite`, `max_model_size`, `distribution_strategy`, ...
 
@@ -127,6 +133,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
         gpus_per_trial: float | None = None,
         resources_per_trial: Mapping[str, float] | None = None,
         address: str | None = None,
+        strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
         check_stopping(oracle, max_time, patience)
@@ -148,6 +155,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
             resources_per_trial,
             address,
         )
+        given = kwargs.get("distribution_strategy")
+        kwargs["distribution_strategy"] = self._distribute(strategy, given)
         self._seconds_before = 0.0
         self._asked: arguments.Arguments = {}
         self._began: float | None = None
@@ -391,7 +400,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
             raise
         finally:
             self._seconds_before, self._began = self._seconds(), None
-            self._live = None
+            self._live = self._data = None
             self._restore_max_trials(max_trials)
             if self._hparams is not None:
                 self._hparams.on_search_end()

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kt_extensions.isolation import Limits
+from kt_extensions.oracles.processes import is_worker
 from kt_extensions.parallel import Crew, LocalCrew
 from kt_extensions.parallel.devices import environments
 from kt_extensions.schedulers.base import check_integer
@@ -49,6 +50,11 @@ class Workers:
             raise ValueError(f"Expected `parallel` to be one of {_PLACES}. Received: {self!r}.")
         self._check_limits()
         self._check_gpus()
+        if is_worker() and (self.parallel == "ray" or (self.count or 1) > 1):
+            raise ValueError(
+                "Expected one trial at once in each worker of a chief. Received: "
+                f"workers={self.count}, parallel={self.parallel!r}. Start more workers instead."
+            )
         if self.parallel == "ray":
             self._check_ray()
         elif self.resources is not None or self.address is not None:

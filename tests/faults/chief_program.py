@@ -16,7 +16,7 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 from kt_extensions import oracles, samplers
-from kt_extensions.distributed import Chief
+from kt_extensions.chief_worker import Chief
 from tests.nursery import Nursery, Process, until
 
 N_TRIALS = 4

@@ -19,7 +19,7 @@ from keras_tuner.src.distribute import utils as dist_utils
 from keras_tuner.src.engine import oracle as oracle_module
 
 import kt_extensions as kte
-from kt_extensions.distributed import server
+from kt_extensions.chief_worker import server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

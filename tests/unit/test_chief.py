@@ -12,9 +12,9 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 from kt_extensions import oracles, samplers
-from kt_extensions.distributed import Chief, Dismissed, Leases, TrialTakenOver, patience
-from kt_extensions.distributed.leases import FILE_NAME, Lease
-from kt_extensions.distributed.wire import BEAT, LEAVE, Caller
+from kt_extensions.chief_worker import Chief, Dismissed, Leases, TrialTakenOver, patience
+from kt_extensions.chief_worker.leases import FILE_NAME, Lease
+from kt_extensions.chief_worker.wire import BEAT, LEAVE, Caller
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*taken back", "ignore:.*none is left")
 PATIENCE = 60

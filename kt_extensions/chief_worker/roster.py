@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from kt_extensions.distributed.wire import Caller, Dismissed
+from kt_extensions.chief_worker.wire import Caller, Dismissed
 
 
 @dataclass

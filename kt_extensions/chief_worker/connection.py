@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from keras_tuner.src import protos
 
-from kt_extensions.distributed import leases, wire
-from kt_extensions.distributed.patience import VARIABLE, away
+from kt_extensions.chief_worker import leases, wire
+from kt_extensions.chief_worker.patience import VARIABLE, away
 
 _LATE = 5.0  # seconds that a chief is looked for where the folder says that the search has ended
 _AFTER_THE_END = 2.0

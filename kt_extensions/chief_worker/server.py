@@ -14,9 +14,9 @@ from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from kt_extensions.distributed import wire
-from kt_extensions.distributed.chief import Chief
-from kt_extensions.distributed.wire import Caller
+from kt_extensions.chief_worker import wire
+from kt_extensions.chief_worker.chief import Chief
+from kt_extensions.chief_worker.wire import Caller
 from kt_extensions.oracles.processes import locked
 
 _THREADS = 32

@@ -15,11 +15,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
-from kt_extensions.distributed import wire
-from kt_extensions.distributed.connection import Connection
-from kt_extensions.distributed.heart import Heart
-from kt_extensions.distributed.patience import period
-from kt_extensions.distributed.wire import Caller, Dismissed, TrialTakenOver
+from kt_extensions.chief_worker import wire
+from kt_extensions.chief_worker.connection import Connection
+from kt_extensions.chief_worker.heart import Heart
+from kt_extensions.chief_worker.patience import period
+from kt_extensions.chief_worker.wire import Caller, Dismissed, TrialTakenOver
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds, after an answer that there is no trial yet
 _FAREWELL = 1.0  # seconds that a chief has to answer one

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions.distributed.leases import Lease, Leases
-from kt_extensions.distributed.wire import Caller, taken_over
+from kt_extensions.chief_worker.leases import Lease, Leases
+from kt_extensions.chief_worker.wire import Caller, taken_over
 
 MOST_DEATHS = 3
 """A trial of which so many workers have died has failed."""

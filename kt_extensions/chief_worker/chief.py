@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions.distributed.leases import Leases
-from kt_extensions.distributed.lending import Lending
-from kt_extensions.distributed.roster import Roster
-from kt_extensions.distributed.wire import Caller, Dismissed
+from kt_extensions.chief_worker.leases import Leases
+from kt_extensions.chief_worker.lending import Lending
+from kt_extensions.chief_worker.roster import Roster
+from kt_extensions.chief_worker.wire import Caller, Dismissed
 from kt_extensions.oracles.processes import locked
 
 

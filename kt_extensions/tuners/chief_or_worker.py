@@ -9,7 +9,7 @@ from typing import Any
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions.distributed import (
+from kt_extensions.chief_worker import (
     Chief,
     Leases,
     TrialTakenOver,
@@ -20,7 +20,7 @@ from kt_extensions.distributed import (
 from kt_extensions.oracles.processes import is_chief, is_worker
 
 
-class DistributedTrials(kt.Tuner):  # type: ignore[misc]
+class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
     """A tuner that is a chief, or a worker, where KerasTuner's environment variables say so.
 
     Either outlives the death of the other: see `docs/chief_and_workers.md`.

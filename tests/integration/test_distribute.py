@@ -1,0 +1,232 @@
+"""Trials on two logical processors are those on one; what cannot work is refused before them.
+
+What is refused is also done in Keras alone, so that an upgrade with which it works tells.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+PROGRAM = Path(__file__).with_name("distribute_program.py")
+ROOT = Path(__file__).parents[2]
+
+
+class Done:
+    """What the program has printed, and where its folders are."""
+
+    def __init__(self, backend: str, folder: Path) -> None:
+        self.backend = backend
+        self.folder = folder
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "PYTHONPATH": str(ROOT),
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        }
+        command = [sys.executable, str(PROGRAM), str(folder)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        self.results = json.loads(done.stdout.splitlines()[-1])
+
+    def __getitem__(self, name: str) -> Any:
+        return self.results[name]
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return Done(request.param, tmp_path_factory.mktemp("searches"))
+
+
+@pytest.fixture
+def with_tensorflow(done: Done) -> Done:
+    if done.backend != "tensorflow":
+        pytest.skip("it is a matter of TensorFlow's strategies")
+    return done
+
+
+def test_a_search_on_replicas_is_the_one_on_a_single_device(done: Done) -> None:
+    """Promotions included: the scores of those tell which trials are promoted next."""
+    one, two = done["none"], done["mirrored"]
+    assert (one["trained on"], two["trained on"]) == ([1], [2])
+    assert len(two["scores"]) == 6
+    assert two["scores"] == pytest.approx(one["scores"], abs=1e-5)
+    assert two["values"] == one["values"]
+    assert any("tuner/trial_id" in values for values in two["values"])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "devices"), [("one-device", 1), ("auto", 1), ("function", 2), ("given", 2)]
+)
+def test_strategies_train_where_they_say(done: Done, strategy: str, devices: int) -> None:
+    if strategy == "given" and done.backend != "tensorflow":
+        pytest.skip("KerasTuner's `distribution_strategy` is TensorFlow's")
+    found, one = done[strategy], done["one trial"]
+    assert found["trained on"] == [devices]
+    assert found["scores"] == pytest.approx(one["scores"], abs=1e-5)
+    assert found["values"] == one["values"]
+
+
+@pytest.mark.parametrize(("search", "devices"), [("none", 1), ("mirrored", 2), ("function", 2)])
+def test_models_are_loaded_where_they_were_trained(done: Done, search: str, devices: int) -> None:
+    found = done[search]
+    assert found["loaded on"] == devices
+    assert found["evaluated"] == pytest.approx(min(found["scores"]), abs=1e-5)
+    assert found["predicted"] == 7
+    assert found["left behind"] == [None, None]
+
+
+def test_hparams_are_identical(done: Done) -> None:
+    one, two = (_logged(done.folder / "logs" / name) for name in ("none", "mirrored"))
+    assert len(one) == 6
+    assert two.keys() == one.keys()
+    for run, (hyperparameters, scalars) in one.items():
+        assert two[run][0] == hyperparameters
+        assert two[run][1].keys() == scalars.keys()
+        for tag, values in scalars.items():
+            np.testing.assert_allclose(two[run][1][tag], values, atol=1e-5)
+
+
+def _logged(folder: Path) -> dict[str, Any]:
+    """Returns the hyperparameters and the scalars of each run."""
+    found = {}
+    for run in sorted(
+        {str(file.parent.relative_to(folder)) for file in folder.rglob("*tfevents*")}
+    ):
+        log = EventAccumulator(str(folder / run)).Reload()
+        plugins = log.summary_metadata.get(metadata.SESSION_START_INFO_TAG)
+        if plugins is not None:
+            info = plugin_data_pb2.HParamsPluginData.FromString(plugins.plugin_data.content)
+            values = {name: str(v) for name, v in info.session_start_info.hparams.items()}
+            found[run] = values, _scalars(log)
+    return found
+
+
+def _scalars(log: EventAccumulator) -> dict[str, list[float]]:
+    tensors = {tag: log.Tensors(tag) for tag in log.Tags()["tensors"]}
+    numbers = {
+        tag: [event.tensor_proto.float_val[0] for event in events if event.tensor_proto.float_val]
+        for tag, events in tensors.items()
+    }
+    return {**numbers, **{t: [e.value for e in log.Scalars(t)] for t in log.Tags()["scalars"]}}
+
+
+def test_parts_on_replicas_are_as_the_whole(done: Done) -> None:
+    """With dropout and moving averages, of which TensorFlow's replicas have one each."""
+    found = done["continued"]
+    assert found["before"] != pytest.approx(found["whole"], abs=1e-3)
+    assert found["parts"] == pytest.approx(found["whole"], abs=1e-3)
+
+
+def test_a_search_goes_on_with_other_devices(done: Done) -> None:
+    found = done["resumed"]
+    assert found["devices"] == [[2, "float32"]]
+    assert found["again"] == pytest.approx(found["whole"], abs=1e-5)
+
+
+def test_the_settings_of_the_program_hold_in_each_trial(done: Done) -> None:
+    """And what a build sets holds in its own trial."""
+    found, devices = done["settings"], 2 if done.backend == "jax" else 1
+    assert found["built"] == {
+        "program": [devices, "mixed_float16"],
+        "bfloat16": [devices, "bfloat16"],
+    }
+    assert found["loaded"] == {"program": "mixed_float16", "bfloat16": "bfloat16"}
+    assert (found["constructed"], found["after"]) == ("mixed_float16", "mixed_float16")
+    assert found["distributed"] == (done.backend == "jax")
+
+
+def test_a_function_makes_the_strategy_in_the_process_of_a_trial(done: Done) -> None:
+    assert done["isolated"] == pytest.approx(done["one trial"]["scores"], abs=1e-5)
+
+
+REFUSED_MODELS = {
+    "steps": (
+        "steps_per_execution=2; TensorFlow cannot run several steps",
+        "compile with `steps_per_execution=1`, or train on one device",
+        "InvalidArgumentError",
+    ),
+    "jit": (
+        "jit_compile=True; a function that XLA compiles cannot reach",
+        "leave it out: Keras then decides",
+        "InvalidArgumentError",
+    ),
+    "accumulation": (
+        "gradient_accumulation_steps=2; Keras updates the weights in a branch",
+        "raise `batch_size`, which the replicas share, instead",
+        "RuntimeError",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_MODELS)
+def test_models_that_tensorflow_cannot_train_on_replicas(done: Done, name: str) -> None:
+    reason, alternative, keras_error = REFUSED_MODELS[name]
+    found = done["refusals"][name]
+    if done.backend == "jax":  # where all of it works
+        assert found == {"tuner": {"error": None, "begun": 1}, "keras": None}
+        return
+    assert found["tuner"]["error"] == "FatalValueError"
+    assert found["tuner"]["begun"] == 0
+    assert reason in found["tuner"]["text"]
+    assert alternative in found["tuner"]["text"]
+    assert found["keras"].startswith(keras_error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "odd batches",
+            "128 rows to train with in batches of 15, of which one has 15 rows. Choose",
+        ),
+        ("odd validation", "7 rows to validate with in batches of 16, of which one has 7 rows."),
+        ("one row left", "97 rows to train with in batches of 16, of which one has 1 row. Leave"),
+    ],
+)
+def test_batches_that_replicas_cannot_share(done: Done, name: str, text: str) -> None:
+    found = done["refusals"][name]
+    assert found["tuner"]["error"] == "FatalValueError"
+    assert found["tuner"]["begun"] == 0
+    assert text in found["tuner"]["text"]
+    if (done.backend, name) != ("tensorflow", "one row left"):  # see the next test
+        assert found["keras"] is not None
+
+
+def test_a_replica_without_a_row_ruins_moving_averages(with_tensorflow: Done) -> None:
+    assert np.isnan(with_tensorflow["not a number"])
+
+
+def test_a_refusal_after_the_first_trial_fails_its_trial_only(with_tensorflow: Done) -> None:
+    found = with_tensorflow["late"]
+    assert [status for status, _ in found.values()] == ["COMPLETED", "FAILED", "COMPLETED"]
+    assert "steps_per_execution=2" in list(found.values())[1][1]
+
+
+def test_clipping_on_replicas_costs_a_warning(with_tensorflow: Done) -> None:
+    [text] = with_tensorflow["clipped"]
+    assert "With global_clipnorm=1.0 each of the 2 replicas clips its own share" in text
+
+
+@pytest.mark.parametrize("argument", ["strategy", "distribution_strategy"])
+def test_strategies_of_several_machines_are_refused(with_tensorflow: Done, argument: str) -> None:
+    text = with_tensorflow["workers"][argument]
+    assert "with which `Model.fit` fails (keras-team/keras issues 20585 and 18624)" in text
+    assert "let other machines train other trials, as workers of the same search" in text
+
+
+def test_two_mirrored_strategies_mix_up_their_reductions(with_tensorflow: Done) -> None:
+    """Why a process has one: the unit tests tell that the second is the first."""
+    assert "Shape mismatch in the collective instance" in with_tensorflow["two"]
