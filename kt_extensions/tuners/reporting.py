@@ -123,7 +123,7 @@ class ReportedTrials(ChiefOrWorker):
     def on_trial_begin(self, trial: Trial) -> None:
         """Notes when a trial begins."""
         super().on_trial_begin(trial)
-        if self._reports is not None:
+        if self._reports is not None and not is_worker():  # the chief does so
             self._reports.begin(trial.trial_id, self._place_of(trial))
 
     def _place_of(self, trial: Trial) -> str:
@@ -141,7 +141,7 @@ class ReportedTrials(ChiefOrWorker):
     def _begin_for_worker(self, trial: Trial) -> None:
         """Notes in the chief that a worker begins a trial. An oracle of ours does so itself."""
         if self._reports is not None:
-            self._reports.begin(trial.trial_id)
+            self._reports.begin(trial.trial_id, self._place_of(trial))
 
     def _end_for_worker(self, trial: Trial) -> None:
         """Ends, in the chief, a trial that a worker has run."""
