@@ -21,6 +21,7 @@ import rich.table
 import rich.text
 
 from kt_extensions import objectives, wording
+from kt_extensions.notebook import NotebookView
 from kt_extensions.reports import is_pruned
 
 _FINISHED = ("COMPLETED", "FAILED")
@@ -71,7 +72,7 @@ class _Running:
 
 
 class SearchProgress:
-    """Shows a search: a live view on a terminal, one plain line for each finished trial elsewhere.
+    """Shows a search: a live view on a terminal or in a notebook, and a line for each trial.
 
     The live view has the trials that are running with their values and epochs, the best one so
     far, the time left and the number of failures. Finished trials stay above it as lines. Each call
@@ -102,6 +103,7 @@ class SearchProgress:
         self._max_trials = max_trials
         self._console = console or rich.console.Console()
         self._live: rich.live.Live | None = None
+        self._notebook: NotebookView | None = None
         self._broken = False
         self._objective = oracle.objective
         self._reset()
@@ -117,7 +119,10 @@ class SearchProgress:
         self._finished_before = self._finished
         if hasattr(self._oracle, "explanation"):
             self._console.print(self._oracle.explanation(), soft_wrap=True, highlight=False)
-        if self._console.is_terminal:
+        if self._console.is_jupyter:
+            self._notebook = NotebookView(self._view)
+            self._notebook.start()
+        elif self._console.is_terminal:
             self._live = rich.live.Live(
                 get_renderable=self._view, console=self._console, transient=True
             )
@@ -134,6 +139,7 @@ class SearchProgress:
         """
         self._number(trial)
         self._running[trial.trial_id] = _Running(f"trial {trial.trial_id}  {_values(trial)}")
+        self._refresh()
 
     @_harmless
     def on_epoch_end(
@@ -157,6 +163,7 @@ class SearchProgress:
         running = self._running.setdefault(trial.trial_id, _Running())
         running.left = 0 if planned is None else planned - epoch - 1
         running.told = f"trial {trial.trial_id}  {state}  {_values(trial)}"
+        self._refresh()
 
     @_harmless
     def on_trial_end(self, trial: Any) -> None:
@@ -172,6 +179,7 @@ class SearchProgress:
             self._estimate(now)
             self._saved += ran.left if is_pruned(trial) else 0
         self._console.print(self._line(trial, now, now - ran.began), soft_wrap=True)
+        self._refresh()
 
     @_harmless
     def on_search_end(self, reason: str | None) -> None:
@@ -313,7 +321,15 @@ class SearchProgress:
         grid.add_row(rich.progress_bar.ProgressBar(self._max_trials, self._finished), text)
         return grid
 
+    def _refresh(self) -> None:
+        """Changes what a notebook shows; on a terminal rich does so by itself."""
+        if self._notebook is not None:
+            self._notebook.refresh()
+
     def _stop(self) -> None:
+        if self._notebook is not None:
+            self._notebook.stop()
+            self._notebook = None
         if self._live is not None:
             atexit.unregister(self._live.stop)
             self._live.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import textwrap
@@ -261,3 +262,45 @@ def test_interrupt_gives_the_cursor_back(closing: str) -> None:
     assert ended.stdout.count("\x1b[?25l") == ended.stdout.count(SHOW_CURSOR) == 1
     assert ("(interrupted)" in ended.stdout) == (closing != "pass")
     assert "KeyboardInterrupt" in ended.stdout + ended.stderr
+
+
+class Display:
+    """Stands in for `IPython.display`: what a cell shows, and how often it has changed."""
+
+    def __init__(self) -> None:
+        self.html, self.changes = "", 0
+
+    def HTML(self, text: str) -> str:
+        return text
+
+    def display(self, html: str, *, display_id: bool) -> Display:
+        assert display_id
+        self.html = html
+        return self
+
+    def update(self, html: str) -> None:
+        self.html, self.changes = html, self.changes + 1
+
+
+def test_a_notebook_has_a_view_that_changes(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Display()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=shown))
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    monkeypatch.setattr("kt_extensions.notebook.time", clock)
+    target = console()
+    target.is_jupyter = True
+    monkeypatch.setattr(target, "print", lambda *args, **kwargs: None)
+    progress = SearchProgress(oracle(), 4, console=target)
+    progress.on_search_begin()
+    progress.on_trial_begin(trial(0))
+    clock.now += 1.0
+    progress.on_epoch_end(trial(0), 2, {"val_accuracy": 0.5}, planned=9)
+    changes = shown.changes
+    progress.on_epoch_end(trial(0), 3, {"val_accuracy": 0.6}, planned=9)
+    assert shown.changes == changes  # not more often than can be seen
+    clock.now += 1.0
+    progress.on_trial_end(trial(0, "COMPLETED", 0.9))
+    progress.on_search_end(None)
+    text = re.sub("<[^>]*>", "", shown.html)
+    assert "1 of 4 trials" in text
+    assert "trial 00  val_accuracy 0.9 (max)  units=64" in text
