@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kt_extensions.hparams._callbacks import part_folders
+
 if TYPE_CHECKING:
     from kt_extensions.hparams._logger import HParamsLogger
 
@@ -29,6 +31,7 @@ class Attached:
         self._wrap("on_search_end", after=logger.on_search_end)
         if hasattr(tuner, "_build_and_fit_model"):
             self._wrap("_build_and_fit_model", before=self._add_callback)
+            tuner._configure_tensorboard_dir = self._part_folders
 
     def _wrap(
         self,
@@ -61,6 +64,10 @@ class Attached:
         if isinstance(kwargs.get("callbacks"), list):
             kwargs["callbacks"].append(self._logger.callback(trial, self._execution))
             self._execution += 1
+
+    def _part_folders(self, callbacks: list[Any], trial: Any, execution: int = 0) -> None:
+        """In place of KerasTuner's own, which would write rows of its own beside the logger's."""
+        part_folders(callbacks, trial.trial_id, execution, lambda: None)
 
     def _end_trial(self, trial: Any) -> None:
         self._logger.on_trial_end(self._tuner.oracle.get_trial(trial.trial_id))
