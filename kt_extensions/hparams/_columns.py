@@ -10,6 +10,7 @@ from tensorboard.plugins.hparams import api_pb2
 from kt_extensions import objectives
 from kt_extensions.record import EPOCHS
 
+SCORE_TAG = "score"
 OBJECTIVE_TAG = "objective/"
 BEST_TAG = "best/"
 BEST_EPOCH_TAG = "best_epoch"
@@ -43,6 +44,11 @@ def objective_columns(objective: Any) -> list[Any]:
     """The column of the score, after those of the single objectives if there are several."""
     known = {**objectives.directions(objective), objective.name: objective.direction}
     return [_metric(OBJECTIVE_TAG + n, f"{n} ({direction})") for n, direction in known.items()]
+
+
+def score_column() -> Any:
+    """The score of trials of searches that have different objectives."""
+    return _metric(SCORE_TAG, "score")
 
 
 def best_column(metric: str) -> Any:

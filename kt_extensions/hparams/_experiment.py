@@ -23,6 +23,7 @@ from kt_extensions.hparams._events import hparams_event, write_atomically, write
 from kt_extensions.hparams._facts import SHOWN, fact_columns
 
 _COLUMN_ORDER = (
+    columns_of.SCORE_TAG,
     columns_of.OBJECTIVE_TAG,
     columns_of.BEST_TAG,
     columns_of.BEST_EPOCH_TAG,
@@ -73,12 +74,12 @@ class Columns:
         scores = [metric for metric in more.metric_infos if _key(metric) not in tags]
         if scores and layout.has_rows(self._search_folder, ended=True):
             for metric in scores:
-                metric.description = columns_of.LATE
+                _make_rare(metric)
 
     def _publish(self) -> None:
         """Writes the union of all searches first and deletes the old one then."""
-        parts = [_read(path) for path in glob.glob(os.path.join(self._folder_pattern, _PART))]
-        content = _union(parts)
+        paths = sorted(glob.glob(os.path.join(self._folder_pattern, _PART)))
+        content = _union([_read(path) for path in paths])
         name = f"_config-{hashlib.sha256(_bytes(content)).hexdigest()[:16]}"
         self._config = os.path.join(self._log_dir, name)
         if not os.path.isdir(self._config):
@@ -110,11 +111,11 @@ def _key(metric: Any) -> tuple[str, str]:
     return metric.name.group, metric.name.tag
 
 
-def _place(metric: Any) -> tuple[bool, bool, int]:
-    """The objective comes first, then what all trials have; each in the order of declaration."""
+def _place(metric: Any) -> tuple[bool, int]:
+    """What all trials have comes first; each in the order of declaration."""
     tag = metric.name.tag
     kind = next(i for i, prefix in enumerate(_COLUMN_ORDER) if tag.startswith(prefix))
-    return kind > 0, bool(metric.description), kind
+    return bool(metric.description), kind
 
 
 def _union(parts: list[Any]) -> Any:
@@ -123,12 +124,28 @@ def _union(parts: list[Any]) -> Any:
     for part in parts:
         union = _merge(union, part)
     _compare([{info.name: info for info in part.hparam_infos} for part in parts], union)
-    ended = [{_key(metric) for metric in part.metric_infos} for part in parts]
-    for metric in union.metric_infos:
-        if not all(_key(metric) in tags for tags in ended if tags):
-            metric.description = columns_of.LATE
-    union.metric_infos.sort(key=_place)
+    _compare_metrics([{_key(metric) for metric in part.metric_infos} for part in parts], union)
     return union
+
+
+def _compare_metrics(parts: list[set[tuple[str, str]]], union: Any) -> None:
+    """Finds out which metrics all searches have; if no objective, the score stands for it."""
+    parts = [keys for keys in parts if keys]
+    for metric in union.metric_infos:
+        if not all(_key(metric) in keys for keys in parts):
+            _make_rare(metric)
+    objectives = [m for m in union.metric_infos if m.name.tag.startswith(columns_of.OBJECTIVE_TAG)]
+    if objectives and all(metric.description for metric in objectives):
+        known = {_key(metric) for metric in union.metric_infos}
+        shared = (columns_of.score_column(), columns_of.pruned_column())
+        union.metric_infos.extend(metric for metric in shared if _key(metric) not in known)
+    union.metric_infos.sort(key=_place)
+
+
+def _make_rare(metric: Any) -> None:
+    """Marks a metric that some trials lack. Each has the one of pruning, declared or not."""
+    if metric.name.tag != columns_of.PRUNED_TAG:
+        metric.description = columns_of.LATE
 
 
 def _compare(parts: list[dict[str, Any]], union: Any) -> None:

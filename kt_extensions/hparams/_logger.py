@@ -13,6 +13,7 @@ import keras
 from kt_extensions.attaching import attach
 from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
+from kt_extensions.hparams._callbacks import part_folders
 from kt_extensions.hparams._experiment import Columns
 from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
@@ -79,6 +80,8 @@ class HParamsLogger:
             ValueError: If its search is logged already by a logger of this class.
         """
         attach(self, tuner)
+        if not hasattr(tuner, "_hparams") and hasattr(tuner, "_build_and_fit_model"):
+            tuner._configure_tensorboard_dir = _part_folders
 
     def on_search_begin(self, oracle: Any, project_dir: str, project_name: str) -> None:
         """Declares the columns, and mends rows of trials that ended while nobody was logging.
@@ -255,3 +258,8 @@ class HParamsLogger:
                 "trials are logged. Call it from the tuner's on_search_begin."
             )
         return self._search, self._columns
+
+
+def _part_folders(callbacks: list[Any], trial: Any, execution: int = 0) -> None:
+    """In place of KerasTuner's own, which would write rows of its own beside the logger's."""
+    part_folders(callbacks, trial.trial_id, execution, lambda: None)

@@ -88,9 +88,12 @@ class Ending:
         completed, pruned = trial.status == "COMPLETED", is_pruned(trial)
         best = _metrics_at_best(trial, objective) if completed else {}
         scalars = {columns_of.BEST_TAG + name: value for name, value in best.items()}
-        if completed and not pruned and objectives.several(objective):
+        whole = completed and not pruned
+        if whole and objectives.several(objective):
             values = objectives.values_of(trial, objective) or {}
             scalars |= {columns_of.OBJECTIVE_TAG + name: value for name, value in values.items()}
+        if whole and trial.score is not None:
+            scalars[columns_of.SCORE_TAG] = float(trial.score)
         step = int(trial.best_step or 0)
         if completed:
             scalars[columns_of.BEST_EPOCH_TAG] = float(step)
@@ -103,7 +106,7 @@ class Ending:
             step=step,
             scalars=scalars,
             objective_tag=columns_of.OBJECTIVE_TAG + objective.name,
-            curves=_scored(trial, curves) if completed and not pruned else [[] for _ in curves],
+            curves=_scored(trial, curves) if whole else [[] for _ in curves],
         )
 
     def columns(self) -> list[Any]:

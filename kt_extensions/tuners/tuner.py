@@ -17,7 +17,7 @@ from keras_tuner.engine.trial import Trial
 from kt_extensions import storage
 from kt_extensions.data import made
 from kt_extensions.distribute import Strategy
-from kt_extensions.hparams import HParamsLogger
+from kt_extensions.hparams import HParamsLogger, part_folders
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -358,6 +358,17 @@ class Tuner(RepeatedTrials, ParallelTrials):
             self._continuation = None
         check_reported(self.oracle.objective, results)
         return results
+
+    def _configure_tensorboard_dir(
+        self, callbacks: list[Any], trial: Trial, execution: int = 0
+    ) -> None:
+        """Parts the folders of the user's own `TensorBoard` callbacks; KerasTuner calls this."""
+
+        def configure() -> None:
+            if self._hparams is None:  # KerasTuner's rows would stand beside those of the log
+                super(Tuner, self)._configure_tensorboard_dir(callbacks, trial, execution)
+
+        part_folders(callbacks, trial.trial_id, execution, configure)
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)

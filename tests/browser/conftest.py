@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras_tuner as kt
 import pytest
 
 import kt_extensions as kte
@@ -60,9 +61,13 @@ def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
 
 @pytest.fixture(scope="session")
 def small(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
-    """A search of two hyperparameters that every trial has, and four that are conditional."""
+    """Two hyperparameters that every trial has, four conditional ones, and two objectives."""
     searches = Searches(tmp_path_factory.mktemp("small"))
-    tuners = {"small": searches.computed("small", small_space(), trials=12)}
+    other = kt.Objective("loss", "max")
+    tuners = {
+        "small": searches.computed("small", small_space(), trials=12),
+        "other": searches.computed("other", small_space(), trials=4, objective=other),
+    }
     yield from _shown(searches.logs, tuners)
 
 

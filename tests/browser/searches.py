@@ -106,10 +106,16 @@ class Searches:
         return tuner_class(*args, **{**place, **settings})
 
     def computed(
-        self, name: str, space: kt.HyperParameters, trials: int, seed: int = 4, **settings: Any
+        self,
+        name: str,
+        space: kt.HyperParameters,
+        trials: int,
+        seed: int = 4,
+        objective: kt.Objective = OBJECTIVE,
+        **settings: Any,
     ) -> Any:
         oracle = kt.oracles.RandomSearchOracle(
-            OBJECTIVE, max_trials=trials, seed=seed, hyperparameters=space
+            objective, max_trials=trials, seed=seed, hyperparameters=space
         )
         tuner = self.make(Computed, name, oracle, **settings)
         tuner.search(verbose=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tensorboard.plugins.hparams import (
     get_experiment,
     list_session_groups,
 )
+from tensorboard.util.tensor_util import make_ndarray
 
 import kt_extensions as kte
 from kt_extensions.hparams import HParamsLogger, write_project
@@ -68,8 +70,8 @@ def search(tmp_path: Path, hypermodel: Any = build, **kwargs: Any) -> LoggedSear
     )
 
 
-def fit(tuner: kt.Tuner) -> None:
-    tuner.search(X, Y, validation_data=(X, Y), epochs=2, batch_size=16, verbose=0)
+def fit(tuner: kt.Tuner, **settings: Any) -> None:
+    tuner.search(X, Y, validation_data=(X, Y), epochs=2, batch_size=16, verbose=0, **settings)
 
 
 class Backend:
@@ -382,6 +384,47 @@ def test_what_cannot_be_attached(tmp_path: Path) -> None:
         logger.attach(build)
     with pytest.raises(ValueError, match="not logged yet"):
         logger.attach(search(tmp_path))
+
+
+class OwnBoard(keras.callbacks.TensorBoard):
+    """As a user writes it, to log more."""
+
+
+def curves(folder: Path) -> dict[str, dict[str, list[float]]]:
+    """The scalars of each run that Keras' own callback has written, by epoch."""
+    multiplexer = EventMultiplexer(tensor_size_guidance={"tensors": 0})
+    multiplexer.AddRunsFromDirectory(str(folder))
+    multiplexer.Reload()
+    return {
+        run: {
+            tag: [make_ndarray(e.tensor_proto).item() for e in multiplexer.Tensors(run, tag)]
+            for tag in tags["tensors"]
+            if tag.startswith("epoch_")
+        }
+        for run, tags in multiplexer.Runs().items()
+    }
+
+
+@pytest.mark.parametrize("callback", [keras.callbacks.TensorBoard, OwnBoard])
+@pytest.mark.parametrize("kind", ["stock", "ours", "unlogged"])
+def test_the_users_own_callback_keeps_working(tmp_path: Path, callback: Any, kind: str) -> None:
+    """In the same folder: its curves by trial and execution, and one row for each trial."""
+    settings = {"max_trials": 2, "seed": 1, "directory": tmp_path, "project_name": "digits"}
+    settings |= {"executions_per_trial": 2, "objective": kt.Objective("val_loss", "min")}
+    if kind == "stock":
+        tuner = kt.RandomSearch(build, **settings)
+        HParamsLogger(tmp_path / "logs").attach(tuner)
+    else:
+        place = tmp_path / "logs" if kind == "ours" else None
+        tuner = kte.TPE(build, tensorboard_dir=place, **settings)
+    fit(tuner, callbacks=[callback(str(tmp_path / "logs"))])
+    backend = Backend(tmp_path / "logs")
+    if kind != "unlogged":
+        check_rows(backend, tuner)
+    own = curves(tmp_path / "logs")
+    for trial, execution in itertools.product("01", (0, 1)):
+        for part in ("train", "validation"):
+            assert len(own[f"{trial}/execution{execution}/{part}"]["epoch_loss"]) == 2
 
 
 @pytest.mark.parametrize("kind", ["stock", "ours"])

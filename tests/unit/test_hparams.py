@@ -454,7 +454,18 @@ def test_columns_of_two_searches_are_united(oracle: Oracle, tmp_path: Path) -> N
     facts = {"search/active", "search/project", "search/trial"}
     assert {name for name, info in infos.items() if info.differs} == {"units", "kind", *facts}
     tags = [metric.name.tag for metric in summary.metric_infos]
-    assert set(tags[:2]) == {"objective/val_accuracy", "objective/val_loss"}
+    assert tags[:3] == ["score", "best_epoch", "pruned"]
+    assert set(tags[3:]) == {"objective/val_accuracy", "objective/val_loss"}
+
+
+def test_searches_of_one_objective_share_its_column(tmp_path: Path) -> None:
+    for name in ("digits", "letters"):
+        oracle = make_oracle(tmp_path / name, [PLAIN])
+        logger = HParamsLogger(tmp_path / "logs")
+        logger.on_search_begin(oracle, str(tmp_path / name / "digits"), name)
+        end(oracle, logger, oracle.create_trial("tuner0"), {"val_accuracy": 0.5, name: 1.0})
+    tags = [metric.name.tag for metric in experiment(tmp_path / "logs").metric_infos]
+    assert tags == ["objective/val_accuracy", "best_epoch", "best/digits", "best/letters"]
 
 
 def test_one_name_with_two_types_is_text(tmp_path: Path) -> None:
