@@ -44,7 +44,7 @@ def end(
     error: BaseException | None,
     load_model: Callable[[str], Any],
 ) -> None:
-    """Writes what a search has found, and ends its run.
+    """Writes what a search has found, and ends its run, unless there are trials that still run.
 
     Args:
         search: Its run.
@@ -59,6 +59,8 @@ def end(
     if error is None:
         search.server.send()
         _write_best_model(search, view, load_model)
+        if any(trial.status == "RUNNING" for trial in view.trials):
+            return  # it is written from its folder while it runs
         status = "FINISHED"
     else:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"

@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from kt_extensions import storage, store
+from kt_extensions.mlflow._batch import Batch
 from kt_extensions.mlflow._server import GONE, Server, import_mlflow
 
-_METRICS, _OTHERS = 1000, 100  # in a request, as MLflow allows
 _TAG = 5000  # characters; older servers take no more
 _PARAM = 6000
 _NAME = 250
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # which page MLflow shows of it
-
-Point = tuple[str, float, int, int]
-"""A metric's name, its value, the milliseconds since 1970, and its step."""
 
 
 class Run:
@@ -36,7 +33,7 @@ class Run:
         self._server, self._note, self._parent = server, note, parent
         self.id: str | None = None
         self.experiment: str | None = None
-        self._points: list[Point] | None = None
+        self._open: Batch | None = None
         self._params: set[str] = set()
         self._dropped = False
 
@@ -103,47 +100,33 @@ class Run:
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Writes parameters, each once: MLflow does not let them change."""
-        cleaned = ((clean(name), str(value)[:_PARAM]) for name, value in params.items())
-        cut = [(name, value) for name, value in cleaned if name not in self._params]
-        self._params.update(name for name, _ in cut)
-        for start in range(0, len(cut), _OTHERS):
-            self._batch(params=cut[start : start + _OTHERS])
+        cleaned = {clean(name): str(value)[:_PARAM] for name, value in params.items()}
+        new = {name: value for name, value in cleaned.items() if name not in self._params}
+        self._params.update(new)
+        if new:
+            self._batch().params.extend(new.items())
 
     def tags(self, tags: Mapping[str, Any]) -> None:
         """Writes tags, which replace those of the same names."""
-        cut = list(_tags(tags).items())
-        for start in range(0, len(cut), _OTHERS):
-            self._batch(tags=cut[start : start + _OTHERS])
+        self._batch().tags.update(_tags(tags))
 
     def metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Writes metrics at a step, together with others that wait to be sent."""
+        """Writes metrics at a step."""
         moment = _milliseconds(time.time())
         points = [(clean(name), float(value), moment, step) for name, value in metrics.items()]
-        if self._points is None:
-            waiting: list[Point] = []
-            self._points = waiting
-            self._do(lambda client: self._send(client, waiting))
-        self._points.extend(points)
+        self._batch().points.extend(points)
 
-    def _send(self, client: Any, points: list[Point]) -> None:
-        from mlflow.entities import Metric
+    def _batch(self) -> Batch:
+        """Returns what waits to be sent together."""
+        if self._open is None:
+            batch = self._open = Batch()
+            self._do(lambda client: self._send(client, batch))
+        return self._open
 
-        if self._points is points:
-            self._points = None
-        while points:
-            metrics = [Metric(*point) for point in points[:_METRICS]]
-            client.log_batch(self.id, metrics=metrics, synchronous=True)
-            del points[:_METRICS]
-
-    def _batch(self, **pairs: list[tuple[str, str]]) -> None:
-        def operation(client: Any) -> None:
-            from mlflow.entities import Param, RunTag
-
-            kinds: dict[str, Any] = {"params": Param, "tags": RunTag}
-            batch = {name: [kinds[name](*p) for p in each] for name, each in pairs.items()}
-            client.log_batch(self.id, synchronous=True, **batch)
-
-        self._do(operation)
+    def _send(self, client: Any, batch: Batch) -> None:
+        if self._open is batch:
+            self._open = None
+        batch.send(client, self.id)
 
     def text(self, text: str, file: str) -> None:
         """Writes an artifact."""

@@ -130,7 +130,8 @@ def build(hp: kt.HyperParameters) -> keras.Model:
             model.add(keras.layers.Dense(hp.Int("units", 4, 12, step=4), "relu"))
     model.add(keras.layers.Dense(1, "sigmoid"))
     rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
-    model.compile(keras.optimizers.SGD(rate), "binary_crossentropy", metrics=["accuracy"])
+    told = {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    model.compile(keras.optimizers.SGD(rate), **told, run_eagerly=True)  # which takes no tracing
     return model
 
 
@@ -524,6 +525,20 @@ def test_a_search_that_was_not_logged_is_written_afterwards(
     assert runs.points(runs.parent, "best_score") == again.points(again.parent, "best_score")
     for name, run in runs.trials.items():
         assert again.trials[name].info.run_id == run.info.run_id
+
+
+def test_a_search_that_runs_is_written_as_far_as_it_has_come(uri: str, tmp_path: Path) -> None:
+    written: list[int] = []
+
+    class Written(Square):
+        def happens(self, trial: Any) -> None:
+            if int(trial.trial_id) == 2:
+                written.append(write_project(self.project_dir, uri))
+
+    square(tmp_path, None, Written).search(verbose=0)
+    assert written == [2]
+    runs = Runs(uri)
+    assert sorted(runs.trials) == ["0", "1"] and runs.parent.info.status == "RUNNING"
 
 
 def test_workers_share_a_parent_run(uri: str, tmp_path: Path) -> None:

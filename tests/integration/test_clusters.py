@@ -1,0 +1,183 @@
+"""The files of examples/clusters, as far as one machine can try them: on loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kt_extensions.searches import view_of
+
+FOLDER = Path(__file__).parents[2] / "examples" / "clusters"
+SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
+SMALL = ["--trials", "4", "--epochs", "1"]
+SRUN = """#!/bin/bash
+# SLURM's, on this machine: the command once for each task.
+for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" & workers+=($!); done
+for worker in "${workers[@]}"; do wait "$worker" || failed=1; done
+exit "${failed:-0}"
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder as a job begins in it, and programs of a cluster that this machine lacks."""
+    shutil.copy(FOLDER / "search.py", tmp_path)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "srun").write_text(SRUN)
+    (programs / "hostname").write_text("#!/bin/sh\necho 127.0.0.1\n")
+    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    return tmp_path
+
+
+def environment(place: Path, **variables: str) -> dict[str, str]:
+    paths = os.pathsep.join(filter(None, sys.path))
+    path = f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": paths, **variables}
+
+
+def free_port() -> int:
+    """A port of those that the scripts take, of 20,000 on."""
+    for port in range(20000 + os.getpid() % 10000, 40000):
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)):
+                return port
+    pytest.fail("no port is free")
+
+
+def run(command: list[str], place: Path, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=place,
+        env=environment(place, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def output_of(*processes: subprocess.Popen[str]) -> list[str]:
+    """What they have said; all that they have started ends with them."""
+    try:
+        return [process.communicate(timeout=180)[0] for process in processes]
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def check_search(folder: Path) -> None:
+    trials = view_of(folder / "digits").trials
+    assert [trial.status for trial in trials] == ["COMPLETED"] * 4
+    assert all(0 < trial.score <= 1 for trial in trials if trial.score is not None)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_are_valid_shell(script: Path) -> None:
+    done = subprocess.run(["bash", "-n", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = script.read_text().splitlines()
+    settings = [i for i, line in enumerate(lines) if line.startswith("#SBATCH --")]
+    assert lines[0] == "#!/bin/bash" and settings == [*range(1, len(settings) + 1)]
+
+
+def test_a_slurm_job_searches_with_a_chief_and_workers(place: Path) -> None:
+    job = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": str(free_port() - 20000)}
+    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **job)
+    (output,) = output_of(started)
+    assert started.returncode == 0, output
+    check_search(place / "results")
+    assert output.count("digits: the 4 best of 4 trials") == 1  # the chief's, and no worker's
+
+
+def test_a_slurm_job_ends_when_its_workers_have_failed(place: Path) -> None:
+    (place / "bin" / "srun").write_text("#!/bin/sh\nexit 1\n")
+    job = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": str(free_port() - 20000)}
+    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **job)
+    output_of(started)
+    assert started.returncode == 1
+
+
+def manifests() -> dict[tuple[str, str], dict[str, Any]]:
+    yaml = pytest.importorskip("yaml")
+    documents = yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text())
+    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+
+
+def container(name: str) -> dict[str, Any]:
+    (found,) = manifests()["Job", name]["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def variables(name: str, address: str, index: int = 0) -> dict[str, str]:
+    """The environment of a container, on a machine that has every address."""
+    fields = {
+        "status.podIP": address,
+        "metadata.annotations['batch.kubernetes.io/job-completion-index']": str(index),
+    }
+    found: dict[str, str] = {}
+    for variable in container(name)["env"]:
+        value = variable.get("value")
+        if value is None:
+            value = fields[variable["valueFrom"]["fieldRef"]["fieldPath"]]
+        for earlier, known in found.items():
+            value = value.replace(f"$({earlier})", known)
+        found[variable["name"]] = value
+    return found
+
+
+def test_the_manifests_fit_together() -> None:
+    found = manifests()
+    assert set(found) == {
+        ("Service", "search-chief"),
+        ("Job", "search-chief"),
+        ("Job", "search-workers"),
+    }
+    service = found["Service", "search-chief"]["spec"]
+    chief = found["Job", "search-chief"]["spec"]["template"]
+    workers = found["Job", "search-workers"]["spec"]
+    assert service["selector"].items() <= chief["metadata"]["labels"].items()
+    assert not service["selector"].items() <= workers["template"]["metadata"]["labels"].items()
+    own = variables("search-chief", "10.0.0.5")
+    assert own["KERASTUNER_TUNER_ID"] == "chief" and own["KERASTUNER_ORACLE_IP"] == "10.0.0.5"
+    ids = {variables("search-workers", "", i)["KERASTUNER_TUNER_ID"] for i in range(8)}
+    assert workers["completionMode"] == "Indexed" and workers["completions"] == len(ids)
+    worker = variables("search-workers", "")
+    assert worker["KERASTUNER_ORACLE_IP"] == "search-chief"  # the service's name
+    (port,) = (each["port"] for each in service["ports"])
+    (listening,) = (each["containerPort"] for each in container("search-chief")["ports"])
+    ports = {own["KERASTUNER_ORACLE_PORT"], worker["KERASTUNER_ORACLE_PORT"]}
+    assert ports == {str(port)} == {str(listening)}
+    for pod in (chief["spec"], workers["template"]["spec"]):
+        (volume,) = pod["volumes"]
+        (mounted,) = pod["containers"][0]["volumeMounts"]
+        assert mounted["name"] == volume["name"] and mounted["mountPath"] == "/results"
+        assert "/results" in pod["containers"][0]["command"]
+
+
+def test_the_pods_search_together(place: Path) -> None:
+    """Each container's command with its variables, where every address is this machine's."""
+    address = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free_port())}
+    pods = [("search-chief", 0), ("search-workers", 0), ("search-workers", 1)]
+    started = []
+    for name, index in pods:
+        command = [
+            str(place / "shared" if c == "/results" else c) for c in container(name)["command"]
+        ]
+        command[command.index("--trials") :] = SMALL
+        started.append(run(command, place, **{**variables(name, "", index), **address}))
+    outputs = output_of(*started)
+    assert [process.returncode for process in started] == [0, 0, 0], outputs
+    check_search(place / "shared")
