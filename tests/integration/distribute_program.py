@@ -147,7 +147,7 @@ def resumed() -> dict[str, Any]:
         Devices.seen.clear()
         again = tuner("stopped", strategy=both, **settings)
         again.search(**DATA, epochs=3, callbacks=[Devices()])
-        return {"whole": scores(whole), "again": scores(again), "devices": Devices.seen}
+        return {"whole": scores(whole), "again": scores(again), "devices": list(Devices.seen)}
     return {}
 
 
