@@ -27,6 +27,7 @@ from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
 from kt_extensions.tuners.checks import as_callbacks, check_reported, check_stopping
 from kt_extensions.tuners.continued_by_hand import ContinuedByHand
+from kt_extensions.tuners.distributed import kept
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
@@ -157,7 +158,8 @@ class Tuner(RepeatedTrials, IsolatedTrials, ContinuedByHand):
         restore_grid(self.oracle)
         if self.hypermodel is not None and self.oracle.start_order:
             space = self.oracle.hyperparameters
-            arguments.warn_of_space(space, self._declaring(), self.project_dir)
+            with kept():
+                arguments.warn_of_space(space, self._declaring(), self.project_dir)
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
         if isinstance(self.oracle, SamplerOracle):

@@ -252,6 +252,7 @@ def refusals() -> dict[str, Any]:
         found[name] = {"tuner": refusal(name, hypermodel), "keras": in_keras(compiled)}
     for name, data in DATAS.items():
         found[name] = {"tuner": refusal(name, **data), "keras": in_keras(**data)}
+    found["mended"] = one_trial("refused odd batches", strategy=both)
     return found
 
 

@@ -205,6 +205,10 @@ def test_batches_that_replicas_cannot_share(done: Done, name: str, text: str) ->
         assert found["keras"] is not None
 
 
+def test_a_refused_search_goes_on_when_it_is_mended(done: Done) -> None:
+    assert done["refusals"]["mended"]["scores"] == done["function"]["scores"]
+
+
 def test_a_replica_without_a_row_ruins_moving_averages(with_tensorflow: Done) -> None:
     assert np.isnan(with_tensorflow["not a number"])
 
