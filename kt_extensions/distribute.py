@@ -180,13 +180,12 @@ def _kind() -> Any:
 def _checked_tensorflow(strategy: Any) -> Any:
     import tensorflow as tf
 
-    refused = (tf.distribute.MultiWorkerMirroredStrategy, tf.distribute.ParameterServerStrategy)
-    if isinstance(strategy, refused):
-        raise FatalValueError(
-            "Expected a strategy with which Keras 3 can train. Received: "
-            f"{type(strategy).__name__}, with which `Model.fit` fails (keras-team/keras issues "
-            f"20585 and 18624). {_ONE_MACHINE}"
-        )
+    for name in ("MultiWorkerMirroredStrategy", "ParameterServerStrategy"):
+        if isinstance(strategy, getattr(tf.distribute, name)):
+            raise FatalValueError(
+                f"Expected a strategy with which Keras 3 can train. Received: a {name}, with which "
+                f"`Model.fit` fails (keras-team/keras issues 20585 and 18624). {_ONE_MACHINE}"
+            )
     mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
     return _only_one(strategy) if mirrored else strategy
 

@@ -124,7 +124,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         if self._start is not None and not self._entered:
             problem = self._difference(self.model)
             if problem is None:
-                variables.restore(self.model, self._start.variables, self._start.optimizers)
+                start = self._start
+                variables.restore(self.model, start.variables, start.optimizers, start.apart)
                 self._epochs = list(self._start.epochs)
                 self._history = {name: list(v) for name, v in self._start.history.items()}
             else:
@@ -212,6 +213,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             callback_states.states_of(self._callbacks),
             self._epochs,
             self._history,
+            variables.apart_of(self.model.variables),
         )
 
     def _write(self, snapshot: Snapshot) -> None:

@@ -39,6 +39,7 @@ class Snapshot:
         callbacks: Names of callbacks, each with its state.
         epochs: The numbers of the epochs in `history`.
         history: The logs of all epochs, by name.
+        apart: The places of variables that replicas have each their own of, with all values.
     """
 
     epoch: int
@@ -48,6 +49,7 @@ class Snapshot:
     callbacks: list[tuple[str, Any]] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
     history: dict[str, list[float]] = field(default_factory=dict)
+    apart: list[tuple[int, list[Any]]] = field(default_factory=list)
 
 
 def snapshot_file(trial_dir: Location, execution: int) -> str:
@@ -85,7 +87,7 @@ def write(file: Location, snapshot: Snapshot) -> None:
     >>> write(file, Snapshot(epoch=2, variables=[np.ones(3)]))
     >>> read(file)
     Snapshot(epoch=2, stopped=False, variables=[array([1., 1., 1.])], optimizers=[], \
-callbacks=[], epochs=[], history={})
+callbacks=[], epochs=[], history={}, apart=[])
     """
     body = _packed(snapshot)
     aside = storage.write_aside(file, b"%08x\n" % zlib.crc32(body) + body)

@@ -15,6 +15,15 @@ def arrays_of(variables: Sequence[Any]) -> list[Any]:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
+def apart_of(variables: Sequence[Any]) -> list[tuple[int, list[Any]]]:
+    """Returns the places of variables that are not the same on all replicas, with their values.
+
+    TensorFlow's replicas have moving averages of their own, of which `arrays_of` knows the first.
+    """
+    copies = [(i, arrays) for i, v in enumerate(variables) if (arrays := _on_replicas(v))]
+    return [(i, a) for i, a in copies if any(not np.array_equal(a[0], b) for b in a[1:])]
+
+
 def optimizer_states(model: keras.Model) -> list[dict[str, Any]]:
     """Returns the state of each optimizer that the model has as an attribute."""
     places = {id(variable): i for i, variable in enumerate(model.trainable_variables)}
@@ -44,9 +53,23 @@ def difference(model: keras.Model, variables: Sequence[Any], states: Sequence[An
     return None if shapes == expected else f"variables {shapes}, not {expected}"
 
 
-def restore(model: keras.Model, variables: Sequence[Any], states: Sequence[Any]) -> None:
-    """Gives the variables of a model and of its optimizers the values of a snapshot."""
+def restore(
+    model: keras.Model,
+    variables: Sequence[Any],
+    states: Sequence[Any],
+    apart: Sequence[tuple[int, list[Any]]] = (),
+) -> None:
+    """Gives the variables of a model and of its optimizers the values of a snapshot.
+
+    Args:
+        model: The model, built, its optimizers too.
+        variables: `arrays_of` its variables.
+        states: `optimizer_states` of it.
+        apart: `apart_of` its variables. If there are as many replicas no more, their mean is taken.
+    """
     _assign(model.variables, variables)
+    for place, arrays in apart:
+        _assign_apart(model.variables[place], arrays)
     for optimizer, state in zip(_optimizers(model), states, strict=True):
         _assign(optimizer.variables, state["variables"])
 
@@ -63,6 +86,27 @@ def scope(model: keras.Model) -> contextlib.AbstractContextManager[Any]:
 def _assign(variables: Sequence[Any], arrays: Sequence[Any]) -> None:
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def _assign_apart(variable: Any, arrays: Sequence[Any]) -> None:
+    own = _copies(variable)
+    if len(own) == len(arrays):
+        _assign(own, arrays)
+    elif keras.backend.is_float_dtype(variable.dtype):
+        variable.assign(np.mean(arrays, axis=0))
+
+
+def _on_replicas(variable: Any) -> list[Any]:
+    """Returns the values of a variable that steps do not train, if it has several."""
+    return [] if variable.trainable else [np.array(copy) for copy in _copies(variable)]
+
+
+def _copies(variable: Any) -> Sequence[Any]:
+    """Returns the variables of TensorFlow that stand for one on its replicas."""
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    copies: Sequence[Any] = getattr(variable.value, "values", ())
+    return copies
 
 
 def _optimizers(model: keras.Model) -> list[Any]:

@@ -18,9 +18,19 @@ class Settings:
     """The settings of Keras, and the filters of warnings, of the process that makes this.
 
     Called in another process it sets them there.
+
+    Raises:
+        ValueError: If a distribution is set, which cannot be handed to another process.
     """
 
     def __init__(self) -> None:
+        if keras.distribution.distribution() is not None:
+            raise ValueError(
+                "Expected no `keras.distribution.set_distribution` in the program with "
+                "`isolate` or `workers`: it cannot be handed to the processes of the trials. "
+                f"Received: {keras.distribution.distribution()!r}. Pass `strategy='mirrored'`, or "
+                "a function that returns the distribution, to the tuner."
+            )
         self._floatx = keras.config.floatx()
         self._epsilon = keras.config.epsilon()
         self._format = keras.config.image_data_format()

@@ -34,6 +34,7 @@ from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
 from kt_extensions.tuners.parallel import ParallelTrials
+from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.workers import Workers
 
@@ -183,7 +184,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
         restore_grid(self.oracle)
         if self.hypermodel is not None and self.oracle.start_order:
             space = self.oracle.hyperparameters
-            arguments.warn_of_space(space, self._declaring(), self.project_dir)
+            with kept():
+                arguments.warn_of_space(space, self._declaring(), self.project_dir)
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
         if isinstance(self.oracle, SamplerOracle):

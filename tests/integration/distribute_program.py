@@ -147,7 +147,7 @@ def resumed() -> dict[str, Any]:
         Devices.seen.clear()
         again = tuner("stopped", strategy=both, **settings)
         again.search(**DATA, epochs=3, callbacks=[Devices()])
-        return {"whole": scores(whole), "again": scores(again), "devices": Devices.seen}
+        return {"whole": scores(whole), "again": scores(again), "devices": list(Devices.seen)}
     return {}
 
 
@@ -252,6 +252,7 @@ def refusals() -> dict[str, Any]:
         found[name] = {"tuner": refusal(name, hypermodel), "keras": in_keras(compiled)}
     for name, data in DATAS.items():
         found[name] = {"tuner": refusal(name, **data), "keras": in_keras(**data)}
+    found["mended"] = one_trial("refused odd batches", strategy=both)
     return found
 
 

@@ -13,6 +13,7 @@ from kt_extensions import schedules
 from kt_extensions.callbacks import (
     CosineDecay,
     LearningRateWarmup,
+    LinearScaling,
     PlateauDecay,
     ScheduledRate,
     StepDecay,
@@ -90,6 +91,24 @@ def test_warmup_in_steps_from_zero():
     assert rates == close([0, 0.1, 0.2, 0.3, 0.4, *[0.5] * 7])
 
 
+def test_linear_scaling_rises_to_the_ratio_of_the_batches():
+    rates, history = fit(LinearScaling(1024, reference=256, warmup=2))
+    rise = [1, 1.375, 1.75, 2.125, 2.5, 2.875, 3.25, 3.625]  # by as much in each batch
+    assert rates == close([BASE * factor for factor in [*rise, 4, 4, 4, 4]])
+    assert history["learning_rate"] == close([BASE * 2.125, BASE * 3.625, BASE * 4])
+
+
+@pytest.mark.parametrize(("size", "warmup", "factor"), [(64, 5, 0.25), (256, 5, 1), (512, 0, 2)])
+def test_linear_scaling_without_a_rise(size, warmup, factor):
+    rates, _ = fit(LinearScaling(size, reference=256, warmup=warmup))
+    assert rates == close([BASE * factor] * 12)
+
+
+def test_linear_scaling_and_a_decay_are_multiplied():
+    _, history = fit([LinearScaling(512, reference=256, warmup=0), StepDecay(0.1, every=1)])
+    assert history["learning_rate"] == close([1, 0.1, 0.01])
+
+
 @pytest.mark.parametrize("drops", [{"every": 2}, {"milestones": [2, 4]}])
 def test_step_decay(drops):
     rates, history = fit(StepDecay(0.1, **drops), epochs=5)
@@ -129,6 +148,7 @@ def test_decay_after_a_warmup_in_steps():
     [
         lambda: LearningRateWarmup(3),
         lambda: LearningRateWarmup(11, unit="step"),
+        lambda: LinearScaling(64, reference=8, warmup=3),
         lambda: StepDecay(0.3, every=2),
         lambda: CosineDecay(),
         lambda: WarmupDecay(2, StepDecay(0.3, milestones=[1, 3])),
@@ -466,6 +486,9 @@ def test_copies_are_independent():
         (lambda: LearningRateWarmup(0), "`length` to be a positive number. Received: length=0"),
         (lambda: LearningRateWarmup(2, unit="batch"), "'epoch' or 'step'. Received: unit='batch'"),
         (lambda: LearningRateWarmup(2, shape="cubic"), "`shape` to be one of"),
+        (lambda: LinearScaling(0, reference=256), "`batch_size` to be a positive number of rows"),
+        (lambda: LinearScaling(64, reference="32"), "`reference` to be a positive number of rows"),
+        (lambda: LinearScaling(64, reference=32, warmup=-1), "`warmup` to be a number of epochs"),
         (lambda: ScheduledRate(0.1), "`schedule` to be a function"),
         (lambda: StepDecay(0.1), "`every` to be given, or else `milestones`"),
         (lambda: StepDecay(2, every=1), "`factor` to be a number above 0 and of at most 1"),

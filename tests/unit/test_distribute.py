@@ -171,6 +171,15 @@ def test_what_exists_in_one_process_is_refused_with_isolation() -> None:
         kte.TPE(lambda hp: None, "val_loss", isolate=True, distribution_strategy=one_device())
 
 
+def test_a_distribution_of_the_program_is_refused_with_isolation() -> None:
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=["cpu:0"]))
+    try:
+        with pytest.raises(ValueError, match=r"cannot be handed to the processes.*'mirrored'"):
+            kte.TPE(lambda hp: None, "val_loss", isolate=True)
+    finally:
+        keras.distribution.set_distribution(None)
+
+
 def test_a_function_is_called_once_and_again_in_another_process() -> None:
     calls = []
     distribution = Distribution(lambda: calls.append(1) or one_device())

@@ -19,6 +19,7 @@ from kt_extensions.snapshot import (
     continuation,
     read,
     snapshot_file,
+    variables,
     write,
 )
 from kt_extensions.snapshot.callback_states import flat, restore, states_of
@@ -51,6 +52,23 @@ def test_what_is_written_is_read(tmp_path):
     assert (name, state["best"], state["weights"][1]) == ("A 0", 0.3, None)
     np.testing.assert_array_equal(state["weights"][0], np.ones(2))
     assert [path.name for path in (tmp_path / "trial").iterdir()] == ["last_1.snapshot"]
+
+
+def test_values_of_each_replica_are_kept(tmp_path):
+    apart = [(3, [np.zeros(2, "float32"), np.ones(2, "float32")])]
+    write(tmp_path / "file", sample(apart=apart))
+    [[place, arrays]] = read(tmp_path / "file").apart
+    assert (place, np.array(arrays).tolist()) == (3, [[0, 0], [1, 1]])
+
+
+def test_of_replicas_that_are_no_more_the_mean_is_taken():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    assert variables.apart_of(model.variables) == []
+    arrays = variables.arrays_of(model.variables)
+    mean = [variable.name for variable in model.variables].index("moving_mean")
+    apart = [(mean, [np.array([1, 5], "float32"), np.array([3, 9], "float32")])]
+    variables.restore(model, arrays, [], apart)
+    assert model.variables[mean].numpy().tolist() == [2, 7]
 
 
 def test_bfloat16_is_kept(tmp_path):
