@@ -251,6 +251,16 @@ def test_without_the_leases_trials_are_run_anew(search: Search, damaged: str) ->
     assert search.create(B).trial_id == trial.trial_id
 
 
+def test_another_search_of_the_same_chief_goes_on(search: Search) -> None:
+    trials = [search.create(caller) for caller in (A, B)]
+    leases = Leases(search.tuner.project_dir)
+    del leases.held[trials[1].trial_id]
+    ends = (search.tuner._begin_for_worker, search.tuner._end_for_worker)
+    search.chief = Chief(search.oracle, leases, *ends, PATIENCE, lambda: search.now)
+    search.run(A, trials[0])
+    assert search.create(Caller("c", "c1")).trial_id == trials[1].trial_id
+
+
 # The end of a search.
 
 
