@@ -24,7 +24,7 @@ class Chief:
     values. One of KerasTuner's, which says nothing while it trains, keeps its trial; started again
     under the same name it gets it again.
 
-    All methods are to be called with the lock of the oracle held.
+    All methods but `note` are to be called with the lock of the oracle held.
 
     Args:
         oracle: The oracle of the search, ours or another.
@@ -55,6 +55,10 @@ class Chief:
                 self._roster.expect(lease.tuner, lease.instance)
 
     # What workers ask for.
+
+    def note(self, caller: Caller) -> None:
+        """Notes when a worker was heard, also while an oracle takes its time with others."""
+        self._roster.note(caller)
 
     def beat(self, caller: Caller) -> None:
         """Notes that a worker lives.

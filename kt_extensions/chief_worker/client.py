@@ -50,7 +50,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
     @contextlib.contextmanager
     def alive(self) -> Iterator[None]:
         """Sends heartbeats meanwhile, and says so at the end if the worker leaves before time."""
-        self._refused = None
+        self._refused, self._connection.has_ended = None, False
         heart = Heart(self._period, self._beat)
         heart.start()
         try:
@@ -119,10 +119,10 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         """
         self._check_refusals()
         message = self._ended[1] if name == "EndTrial" and self._connection.ours else None
-        return self._connection.ask(name, request, self._caller(message=message).metadata())
+        caller = self._caller(self._running, message=message)
+        return self._connection.ask(name, request, caller.metadata())
 
-    def _caller(self, **told: Any) -> Caller:
-        running = self._running
+    def _caller(self, running: Running | None, **told: Any) -> Caller:
         trial = None if running is None else running.trial_id
         return Caller(self.tuner_id, self._instance, trial, **told)
 
@@ -136,7 +136,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
     def _beat(self) -> None:
         running = self._running
         try:
-            self._tell(self._caller(act=wire.BEAT), max(self._period, _FAREWELL))
+            self._tell(self._caller(running, act=wire.BEAT), max(self._period, _FAREWELL))
         except Dismissed as refusal:
             self._refused = str(refusal)
         except TrialTakenOver as refusal:
@@ -146,7 +146,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
     def _leave(self) -> None:
         if not self._connection.has_ended:
             with contextlib.suppress(Dismissed, TrialTakenOver):
-                self._tell(self._caller(act=wire.LEAVE), _FAREWELL)
+                self._tell(self._caller(self._running, act=wire.LEAVE), _FAREWELL)
         self._running = None
 
     def _tell(self, caller: Caller, seconds: float) -> None:

@@ -60,6 +60,7 @@ class Connection:
                 meaning = wire.error_of(error)
                 if meaning is not None:
                     raise meaning from None
+            self._check_wait(began)
             time.sleep(_STEP)
 
     def tell(self, name: str, request: Any, metadata: wire.Metadata, seconds: float) -> None:
@@ -95,12 +96,21 @@ class Connection:
                 grpc.channel_ready_future(self._channel).result(timeout=_STEP)
                 return
             except grpc.FutureTimeoutError:
-                waited = time.monotonic() - began
-            if waited > self._longest_wait():
-                raise wire.ChiefGone(self._reason(waited))
+                waited = self._check_wait(began)
             if waited > _TELLING and not told:
                 told = True
                 print(f"Waiting for the chief at {self._address} ...", flush=True)
+
+    def _check_wait(self, began: float) -> float:
+        """Returns the seconds since then.
+
+        Raises:
+            ChiefGone: If they are too many.
+        """
+        waited = time.monotonic() - began
+        if waited > self._longest_wait():
+            raise wire.ChiefGone(self._reason(waited))
+        return waited
 
     def _longest_wait(self) -> float:
         if self.has_ended:

@@ -75,7 +75,8 @@ class Leases:
             self._save()
 
     def end(self) -> None:
-        """Notes that the search has ended."""
+        """Notes that the search has ended, and that no worker has a trial any more."""
+        self.held.clear()
         self._save(ended=True)
 
     def _save(self, ended: bool = False) -> None:

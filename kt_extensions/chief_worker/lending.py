@@ -44,6 +44,8 @@ class Lending:
         Yields:
             Their leases.
         """
+        for name in list(self._oracle.ongoing_trials):  # of an earlier search of this program
+            self._release(name)
         for trial_id, lease in list(self._leases.held.items()):
             waiting = trial_id in self._oracle._retry_queue
             if waiting and lease.run == self._oracle._run_times[trial_id]:
@@ -122,9 +124,8 @@ class Lending:
             trial.message = f"WorkerDied: {len(deaths)} workers died of it: {'; '.join(deaths)}."
             self.finish(trial, instance=None)
             return
-        del self._oracle.ongoing_trials[name]
         trial.metrics = type(trial.metrics)()
-        self._oracle._retry_queue.append(trial.trial_id)
+        self._release(name)
 
     def finish(self, trial: Trial, instance: str | None) -> None:
         """Ends a trial.
@@ -141,6 +142,10 @@ class Lending:
         finally:
             self._ended_by[trial.trial_id] = instance
             self._leases.close(trial.trial_id)
+
+    def _release(self, name: str) -> None:
+        trial = self._oracle.ongoing_trials.pop(name)
+        self._oracle._retry_queue.append(trial.trial_id)
 
     def _hand(self, trial_id: str, tuner: str) -> None:
         trial = self._oracle.trials[trial_id]

@@ -77,6 +77,12 @@ class Roster:
         known.instance, known.heard, known.seen = caller.instance, self._clock(), True
         return died
 
+    def note(self, caller: Caller) -> None:
+        """Notes when a worker was heard, if it is known."""
+        known = self.workers.get(caller.tuner)
+        if known is not None and known.instance == caller.instance:
+            known.heard = self._clock()
+
     def hear_of_keras_tuner(self, name: str) -> None:
         """Notes that a worker that is a tuner of KerasTuner's lives."""
         self.workers[name] = Worker(None, self._clock())

@@ -13,13 +13,14 @@ import grpc
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
+from keras_tuner.src.engine.oracle import LOCKS
 
 from kt_extensions.chief_worker import wire
 from kt_extensions.chief_worker.chief import Chief
 from kt_extensions.chief_worker.wire import Caller
 from kt_extensions.oracles.processes import locked
 
-_THREADS = 32
+_THREADS = 256  # a slow oracle has calls wait; heartbeats are not to
 _TICK = 0.1  # seconds between two looks at the workers
 _IDLE = 0.25  # seconds that a tuner of KerasTuner's is kept from asking again
 _GRACE = 1.0  # seconds for the last answers to leave
@@ -94,6 +95,10 @@ class _Servicer(OracleServicer):  # type: ignore[misc]
     def _answer(self, name: str, request: Any, context: grpc.ServicerContext) -> Any:
         context.set_trailing_metadata(wire.OURS)
         caller = Caller.of(context.invocation_metadata())
+        if caller is not None:
+            self._chief.note(caller)
+            if caller.act == wire.BEAT and LOCKS[self._chief.oracle].locked():
+                return protos.get_service().GetSpaceResponse()
         try:
             with locked(self._chief.oracle):
                 answer = self._answered(name, request, context, caller)

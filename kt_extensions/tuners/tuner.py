@@ -208,11 +208,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
         """
         self._began = time.monotonic() if self._by_hand is None else None
         if is_chief():
-            try:
-                with exclusively(self.project_dir):
+            with exclusively(self.project_dir):
+                try:
                     super().search(*fit_args, **fit_kwargs)
-            finally:
-                self._log_for_workers()
+                finally:
+                    self._log_for_workers()
             return
         self._prepare(fit_args, fit_kwargs)
         self._compare(fit_args, fit_kwargs)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.chief_program import N_TRIALS, Search
+from tests.faults.chief_program import MANY, N_TRIALS, SHORT, Search
 from tests.nursery import Nursery, Process, until
 
 
@@ -37,10 +40,10 @@ def test_a_killed_workers_trial_is_run_by_another(
 ) -> None:
     search = make_search(oracle)
     search.hold("w0")
-    chief, first = search.start("chief"), search.start("w0")
+    chief, first = search.start("chief", patience=SHORT), search.start("w0", patience=SHORT)
     [(trial, _)] = search.wait_for(1)
     values = search.trials()[trial]["hyperparameters"]["values"]
-    second = search.start("w1")
+    second = search.start("w1", patience=SHORT)
     search.wait_for(N_TRIALS)
     first.kill()
     check_ended(chief, second)
@@ -87,9 +90,9 @@ def test_both_are_killed(make_search: Callable[..., Search]) -> None:
 def test_a_worker_that_comes_back_late_is_refused(make_search: Callable[..., Search]) -> None:
     search = make_search()
     search.hold("w0")
-    chief, first = search.start("chief"), search.start("w0")
+    chief, first = search.start("chief", patience=SHORT), search.start("w0", patience=SHORT)
     [(trial, _)] = search.wait_for(1)
-    second = search.start("w1")
+    second = search.start("w1", patience=SHORT)
     first.signal(signal.SIGSTOP)
     until(lambda: (trial, "w1") in search.notes("done"))
     search.hold("w1")
@@ -106,7 +109,7 @@ def test_a_worker_that_comes_back_late_is_refused(make_search: Callable[..., Sea
 def test_a_worker_that_was_only_slow_keeps_its_trial(make_search: Callable[..., Search]) -> None:
     search = make_search()
     search.hold("w0")
-    chief, first = search.start("chief"), search.start("w0")
+    chief, first = search.start("chief", patience=SHORT), search.start("w0", patience=SHORT)
     search.wait_for(1)
     first.signal(signal.SIGSTOP)
     until(lambda: "is taken back" in chief.output)
@@ -117,18 +120,42 @@ def test_a_worker_that_was_only_slow_keeps_its_trial(make_search: Callable[..., 
     assert len(search.notes()) == N_TRIALS
 
 
+@pytest.mark.parametrize("oracle", ["many", "many random"])
+def test_killed_again_and_again(make_search: Callable[..., Search], oracle: str) -> None:
+    """Whoever is killed, whenever: no trial is lost, and none begun more often than need be."""
+    search, draw, kills = make_search(oracle), random.Random(oracle), Counter[str]()
+    processes = {name: search.start(name) for name in ("chief", "w0", "w1", "w2")}
+    while processes["chief"].code is None and kills.total() < 12:
+        time.sleep(draw.uniform(0, 0.4))
+        name = draw.choice(list(processes))
+        processes[name].kill()
+        kills[name] += 1
+        processes[name] = search.start(name)
+    assert processes["chief"].wait(40) == 0, processes["chief"].output
+    trials = search.trials()
+    assert len(trials) == MANY
+    for trial in trials.values():
+        values = trial["hyperparameters"]["values"]
+        if trial["status"] == "FAILED":
+            assert "3 workers died of it" in trial["message"]
+        else:
+            assert trial["status"] == "COMPLETED"
+            assert trial["score"] == pytest.approx(values["x"] + (values["kind"] == "b"))
+    assert len(search.notes()) - MANY <= kills.total() - kills["chief"]
+
+
 def test_a_trial_that_kills_three_workers_has_failed(
     make_search: Callable[..., Search], tmp_path: Path
 ) -> None:
     search = make_search()
     (tmp_path / "kills_0").touch()
-    chief = search.start("chief")
-    workers = [search.start("w0")]
+    chief = search.start("chief", patience=SHORT)
+    workers = [search.start("w0", patience=SHORT)]
     for _ in range(2):
         workers[0].wait()
-        workers = [search.start("w0")]
+        workers = [search.start("w0", patience=SHORT)]
     workers[0].wait()
-    last = search.start("w1")
+    last = search.start("w1", patience=SHORT)
     check_ended(chief, last)
     failed = search.trials()["0"]
     assert failed["status"] == "FAILED"
@@ -143,12 +170,12 @@ def test_a_worker_that_is_told_to_end_leaves_its_trial_at_once(
 ) -> None:
     search = make_search()
     search.hold("w0")
-    chief = search.start("chief", patience=3600)
-    first = search.start("w0", patience=3600)
+    chief = search.start("chief")
+    first = search.start("w0")
     [(trial, _)] = search.wait_for(1)
     first.signal(signal.SIGTERM)
     assert first.wait(20) == 128 + signal.SIGTERM
-    second = search.start("w1", patience=3600)
+    second = search.start("w1")
     check_ended(chief, second)
     check_complete(search)
     assert (trial, "w1") in search.notes()

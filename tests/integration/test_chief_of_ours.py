@@ -17,7 +17,7 @@ import pytest
 from tensorboard.plugins.hparams import api_pb2
 
 import kt_extensions as kte
-from tests.faults.chief_program import N_TRIALS, Search, free_port, note, variables
+from tests.faults.chief_program import N_TRIALS, SHORT, Search, free_port, note, variables
 from tests.integration.test_hparams_tensorboard import Backend
 from tests.nursery import Nursery, until
 
@@ -39,11 +39,11 @@ def test_a_worker_of_kerastuner_is_not_dead_while_it_trains(
 ) -> None:
     search = make_search()
     search.hold()
-    chief, stock = search.start("chief"), search.start("w0", "stock")
+    chief, stock = search.start("chief", patience=SHORT), search.start("w0", "stock")
     search.wait_for(1)
-    ours = search.start("w1")
+    ours = search.start("w1", patience=SHORT)
     search.wait_for(2)
-    time.sleep(1.5)  # longer than the chief's patience
+    time.sleep(2 * SHORT)  # longer than the chief's patience
     search.release()
     for process in (chief, stock, ours):
         assert process.wait(20) == 0, process.output
@@ -83,7 +83,8 @@ def test_failures_are_told_with_their_messages_and_end_the_search(
     make_search: Callable[..., Search], tmp_path: Path, oracle: str
 ) -> None:
     search = make_search(oracle)
-    (tmp_path / "fails").touch()
+    long = " and long" * 2000
+    (tmp_path / "fails").write_text(long)
     search.hold("w1")
     chief, *workers = [search.start(name) for name in ("chief", "w0", "w1")]
     until(lambda: any(worker == "w1" for _, worker in search.notes()))
@@ -98,7 +99,7 @@ def test_failures_are_told_with_their_messages_and_end_the_search(
     assert len(failures) == len(failed) == 3
     for failure in failures:
         assert failure["message"].startswith("Traceback (most recent call last):")
-        assert failure["message"].endswith("ValueError: broken in w0" + " and long" * 2000 + "\n")
+        assert failure["message"].endswith(f"ValueError: broken in w0{long}\n")
     assert {trial["message"] for trial in failed} == {f["message"] for f in failures}
 
 
@@ -156,10 +157,12 @@ def test_the_chief_logs_what_no_worker_can(
     search = make_search()
     (tmp_path / "kills_1").touch()
     logs = {"tensorboard_dir": str(tmp_path / "logs")}
-    chief = search.start("chief", **logs)
+    chief = search.start("chief", patience=SHORT, **logs)
     for _ in range(3):
-        search.start("w0", **logs).wait()
-    assert (search.start("w1", **logs).wait(20), chief.wait(20)) == (0, 0), chief.output
+        search.start("w0", patience=SHORT, **logs).wait()
+    assert (search.start("w1", patience=SHORT, **logs).wait(20), chief.wait(20)) == (0, 0), (
+        chief.output
+    )
     rows = Backend(tmp_path / "logs").rows()
     ended = {name: row.sessions[0].status for name, row in rows.items()}
     failed = ended.pop("project/1")
@@ -215,9 +218,9 @@ def test_a_worker_that_starts_when_the_search_has_ended_says_so(
 
 
 def test_a_worker_without_a_chief_says_so(make_search: Callable[..., Search]) -> None:
-    worker = make_search().start("w0")
+    worker = make_search().start("w0", patience=SHORT)
     assert worker.wait(20) == 1
-    assert "None has answered for 1 s" in worker.output
+    assert "None has answered for 2 s" in worker.output
 
 
 def test_a_worker_that_asks_when_the_chief_has_gone_is_told_so(
@@ -303,7 +306,9 @@ def test_a_killed_workers_training_goes_on_from_its_last_snapshot(
 
     def start(name: str) -> Any:
         output = tmp_path / f"{name}.txt"
-        return nursery.start(train, str(tmp_path), name, output=output, **variables(name, port))
+        return nursery.start(
+            train, str(tmp_path), name, output=output, **variables(name, port, SHORT)
+        )
 
     (tmp_path / "hold_w0").touch()
     chief, first = start("chief"), start("w0")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,8 @@ import pytest
 import kt_extensions as kte
 from kt_extensions import oracles, samplers, store
 from kt_extensions.reports import Message
+from tests.faults.chief_program import free_port, variables
+from tests.nursery import Nursery
 
 EPOCHS = 8
 
@@ -201,33 +199,16 @@ def program(folder: str) -> None:
     searched.search(verbose=0)
 
 
-def test_trials_of_a_worker_are_pruned_by_the_chief(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = []
-    for name in ("chief", "tuner0"):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            "KERASTUNER_TUNER_ID": name,
-            "KERASTUNER_ORACLE_IP": "127.0.0.1",
-            "KERASTUNER_ORACLE_PORT": str(port),
-        }
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, __file__, str(tmp_path)], env=environment, text=True,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )
-        )  # fmt: skip
-    try:
-        for process in processes:
-            output = process.communicate(timeout=120)[0]
-            assert process.returncode == 0, output
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+def test_trials_of_a_worker_are_pruned_by_the_chief(nursery: Nursery, tmp_path: Path) -> None:
+    port = free_port()
+    processes = [
+        nursery.start(
+            program, str(tmp_path), output=tmp_path / f"{name}.txt", **variables(name, port)
+        )
+        for name in ("chief", "tuner0")
+    ]
+    for process in processes:
+        assert process.wait(120) == 0, process.output
     searched = tuner(tmp_path)
     statuses = [r["status"] for r in searched.results()]
     assert len(statuses) == 20
@@ -236,7 +217,3 @@ def test_trials_of_a_worker_are_pruned_by_the_chief(tmp_path: Path) -> None:
         assert r["epochs"] == (6 if r["status"] == "PRUNED" else 2 * EPOCHS)
     ends = [e for e in store.EventLog(tmp_path / "project").read() if e["event"] == "end"]
     assert [e["pruned"] for e in ends].count(True) == statuses.count("PRUNED")
-
-
-if __name__ == "__main__":
-    program(sys.argv[1])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import grpc
 import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial
@@ -13,8 +14,9 @@ from keras_tuner.engine.trial import Trial
 import kt_extensions as kte
 from kt_extensions import oracles, samplers
 from kt_extensions.chief_worker import Chief, Dismissed, Leases, TrialTakenOver, patience
+from kt_extensions.chief_worker.connection import Connection
 from kt_extensions.chief_worker.leases import FILE_NAME, Lease
-from kt_extensions.chief_worker.wire import BEAT, LEAVE, Caller
+from kt_extensions.chief_worker.wire import BEAT, LEAVE, Caller, error_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*taken back", "ignore:.*none is left")
 PATIENCE = 60
@@ -107,6 +109,15 @@ def test_heartbeats_keep_a_trial(search: Search) -> None:
         search.chief.beat(A._replace(trial=trial.trial_id, act=BEAT))
     search.run(A, trial)
     assert search.status(trial) == "COMPLETED"
+
+
+def test_workers_that_a_slow_oracle_keeps_waiting_are_not_silent(search: Search) -> None:
+    trial = search.create(A)
+    search.now += PATIENCE + 1
+    search.chief.note(A)
+    search.chief.note(Caller("a", "another"))
+    search.chief.watch()
+    assert search.oracle.ongoing_trials["a"].trial_id == trial.trial_id
 
 
 def test_what_was_reported_before_a_death_does_not_count(search: Search) -> None:
@@ -251,6 +262,16 @@ def test_without_the_leases_trials_are_run_anew(search: Search, damaged: str) ->
     assert search.create(B).trial_id == trial.trial_id
 
 
+def test_another_search_of_the_same_chief_goes_on(search: Search) -> None:
+    trials = [search.create(caller) for caller in (A, B)]
+    leases = Leases(search.tuner.project_dir)
+    del leases.held[trials[1].trial_id]
+    ends = (search.tuner._begin_for_worker, search.tuner._end_for_worker)
+    search.chief = Chief(search.oracle, leases, *ends, PATIENCE, lambda: search.now)
+    search.run(A, trials[0])
+    assert search.create(Caller("c", "c1")).trial_id == trials[1].trial_id
+
+
 # The end of a search.
 
 
@@ -353,3 +374,44 @@ def test_the_patience_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch
     assert patience() == 60
     monkeypatch.setenv("KT_EXTENSIONS_PATIENCE", "2.5")
     assert patience() == 2.5
+
+
+class Silence(grpc.RpcError):
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_chief_that_can_be_reached_and_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def call(*args: Any) -> None:
+        raise Silence
+
+    connection = Connection("127.0.0.1:1", str(tmp_path), patience=0.01)
+    monkeypatch.setattr(connection, "_wait_until_there", lambda began: None)
+    monkeypatch.setattr(connection, "_call", call)
+    with pytest.raises(ConnectionError, match="Expected a chief at"):
+        connection.ask("GetSpace", None, ())
+    connection.tell("GetSpace", None, (), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.ABORTED, TrialTakenOver),
+        (grpc.StatusCode.FAILED_PRECONDITION, Dismissed),
+        (grpc.StatusCode.UNKNOWN, RuntimeError),
+        (grpc.StatusCode.UNAVAILABLE, type(None)),
+    ],
+)
+def test_what_answers_mean(code: grpc.StatusCode, kind: type) -> None:
+    class Answer(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return code
+
+        def details(self) -> str:
+            return "why"
+
+    meaning = error_of(Answer())
+    assert type(meaning) is kind
+    assert meaning is None or "why" in str(meaning)
