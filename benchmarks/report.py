@@ -192,23 +192,31 @@ def _p(p: float) -> str:
 
 def show(console: Console, results: Results, budgets: list[int], ours: list[str]) -> None:
     """Prints the tables."""
-    for title, header, rows in grids(results, budgets, ours):
-        table = Table(title=title)
-        for i, name in enumerate(header):
-            table.add_column(name, justify="right" if i else "left")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    for grid in grids(results, budgets, ours):
+        show_grid(console, grid)
+
+
+def show_grid(console: Console, grid: Grid) -> None:
+    """Prints a table."""
+    title, header, rows = grid
+    table = Table(title=title)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def markdown(results: Results, budgets: list[int], ours: list[str]) -> str:
     """Returns the tables as Markdown."""
-    parts = []
-    for title, header, rows in grids(results, budgets, ours):
-        lines = ["|---" + "|---:" * (len(header) - 1) + "|"]
-        lines = [_line(header), *lines, *[_line(row) for row in rows]]
-        parts.append(f"{title}:\n\n" + "\n".join(lines) + "\n")
-    return "\n".join(parts)
+    return "\n".join(grid_markdown(grid) for grid in grids(results, budgets, ours))
+
+
+def grid_markdown(grid: Grid) -> str:
+    """Returns a table as Markdown, below its title."""
+    title, header, rows = grid
+    lines = [_line(header), "|---" + "|---:" * (len(header) - 1) + "|", *map(_line, rows)]
+    return f"{title}:\n\n" + "\n".join(lines) + "\n"
 
 
 def _line(cells: list[str]) -> str:

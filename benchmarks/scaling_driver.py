@@ -1,0 +1,195 @@
+"""What the driver of a search costs: 200 simulated workers whose trials take no time.
+
+The tuner, its oracle, the files of the project and `kt_extensions.tuners.dispatch` are those of a
+real search; only the workers are simulated. They unpickle a trial as real ones do, tell its loss
+and end it. The time that this takes them is not the driver's and is left out; the pipes to real
+processes are missing. Each search runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import keras_tuner as kt
+
+import kt_extensions as kte
+from benchmarks.small_trials import _resident_bytes
+from kt_extensions.isolation import Outcome
+from kt_extensions.parallel import Call, Ended
+
+WORKERS = 200
+AT = (1_000, 2_000, 3_000, 4_000, 5_000, 6_000)
+FLOATS = 6
+
+Row = dict[str, Any]
+
+
+class Mark(NamedTuple):
+    """Seconds by the clock and by the CPU, and resident megabytes."""
+
+    wall: float
+    cpu: float
+    megabytes: float
+
+
+class SimulatedCrew:
+    """Workers that have ended a trial as soon as they are asked.
+
+    Args:
+        count: How many there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._calls: dict[int, Call] = {}
+        self._wall = self._cpu = 0.0
+
+    def idle(self) -> list[int]:
+        return [worker for worker in range(self._count) if worker not in self._calls]
+
+    def submit(self, worker: int, call: Call) -> None:
+        self._calls[worker] = call
+
+    def wait(self, seconds: float) -> list[Ended]:
+        ended = [Ended(worker, self._run(call)) for worker, call in self._calls.items()]
+        self._calls = {}
+        return ended
+
+    def close(self) -> None:
+        self._calls = {}
+
+    def mark(self) -> Mark:
+        """Returns what of this process's time was the driver's, and its memory."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        return Mark(wall, cpu, _resident_bytes() / 1e6)
+
+    def _run(self, call: Call) -> Outcome:
+        """Runs a trial; what the oracle does for it is the driver's work."""
+        began = time.perf_counter(), time.process_time()
+        _, trial, *_ = pickle.loads(call.arguments)
+        values = trial.hyperparameters.values
+        loss = sum((value - 0.3) ** 2 for value in values.values() if isinstance(value, float))
+        self._wall += time.perf_counter() - began[0]
+        self._cpu += time.process_time() - began[1]
+        call.objects["oracle"].update_trial(trial.trial_id, {"loss": loss})
+        return Outcome(value=(trial.hyperparameters, "COMPLETED", None))
+
+
+class DriverTuner(kte.Tuner):
+    """A tuner whose trials a simulated crew runs.
+
+    Args:
+        crew: The crew.
+        at: Numbers of ended trials at which it notes what it has cost.
+    """
+
+    def __init__(self, crew: SimulatedCrew, at: Sequence[int], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._simulated, self._at, self._n_ended = [crew], at, 0
+        self.marks = [crew.mark()]
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+    def on_trial_end(self, trial: Any) -> None:
+        super().on_trial_end(trial)
+        self._n_ended += 1
+        if self._n_ended in self._at:
+            self.marks.append(self._simulated[0].mark())
+
+    def _crew(self, args: Any, kwargs: Any, settings: Any = None) -> Any:
+        return closing(self._simulated[0])
+
+    def _copy(self) -> Any:
+        other = super()._copy()
+        for name in ("_simulated", "_at", "marks"):
+            other.__dict__.pop(name, None)
+        return other
+
+
+def measure(trials: Sequence[int]) -> Row:
+    """Runs a search in this process.
+
+    Returns:
+        `imported`, the resident megabytes before the search, and for each number of `trials` the
+        megabytes then, and the trials a second, by the clock and by the CPU, since the one before.
+    """
+    imported, crew = _resident_bytes(), SimulatedCrew(WORKERS)
+    with tempfile.TemporaryDirectory() as folder:
+        oracle = kte.oracles.TPEOracle(
+            kt.Objective("loss", "min"), max_trials=max(trials), seed=0, hyperparameters=_space()
+        )
+        tuner = DriverTuner(crew, trials, oracle, directory=folder, workers=WORKERS)
+        tuner.search(verbose=0)
+    backend = keras.backend.backend()
+    return {"backend": backend, "imported": imported / 1e6, "trials": rows(trials, tuner.marks)}
+
+
+def _space() -> kt.HyperParameters:
+    hp = kt.HyperParameters()
+    for i in range(FLOATS):
+        hp.Float(f"x{i}", 0.0, 1.0)
+    hp.Choice("kind", ["a", "b", "c"])
+    hp.Int("units", 1, 64)
+    return hp
+
+
+def rows(trials: Sequence[int], marks: Sequence[Mark]) -> list[Row]:
+    """Returns the rates between marks, the first of which is the beginning.
+
+    Example:
+
+    >>> rows([100], [Mark(0.0, 0.0, 600.0), Mark(2.0, 1.0, 601.0)])
+    [{'after': 100, 'wall_per_second': 50.0, 'cpu_per_second': 100.0, 'megabytes': 601.0}]
+    """
+    found = []
+    for before, here, first, last in zip([0, *trials], trials, marks, marks[1:], strict=False):
+        rates = {
+            "wall_per_second": (here - before) / (last.wall - first.wall),
+            "cpu_per_second": (here - before) / (last.cpu - first.cpu),
+        }
+        found.append({"after": here, **rates, "megabytes": last.megabytes})
+    return found
+
+
+def growth(found: Sequence[Row]) -> float:
+    """Returns how a trial's CPU time grows with their number n, as the power of n.
+
+    From the first numbers of trials to the last: 0 is no growth, 1 a linear one.
+
+    Example:
+
+    >>> growth([{"after": 1000, "cpu_per_second": 100.0}, {"after": 4000, "cpu_per_second": 50.0}])
+    0.5
+    """
+    first, last = found[0], found[-1]
+    slower = first["cpu_per_second"] / last["cpu_per_second"]
+    return math.log(slower) / math.log(last["after"] / first["after"])
+
+
+def measure_elsewhere(python: Path, backend: str, trials: Sequence[int]) -> Row:
+    """Runs `measure` in a new process of an interpreter, with a backend of Keras."""
+    listed = ",".join(map(str, trials))
+    command = [str(python), "-m", "benchmarks.scaling_driver", listed]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    found: Row = json.loads(told.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    from benchmarks import scaling_driver  # its classes are then pickled by their names
+
+    print(json.dumps(scaling_driver.measure([int(n) for n in sys.argv[1].split(",")])))

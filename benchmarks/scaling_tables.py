@@ -1,0 +1,115 @@
+"""The tables of `benchmarks.scaling`, from what it has found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from benchmarks.quality import BUDGETS
+from benchmarks.report import Grid
+from benchmarks.scaling_simulated import ITERATION, ITERATIONS, REFERENCE
+
+Row = dict[str, Any]
+
+
+def workers(found: Row) -> Iterator[Grid]:
+    """Yields the trials a minute of one worker and of two."""
+    header = ["search", "trials a minute", "after the first", "CPU s a trial"]
+    header += ["two are faster by", "after the first"]
+    names = ("per_minute", "steady", "cpu", "times", "steady_times")
+    rows = [
+        [kind, *[f"{row[name]:.2f}" for name in names]] for kind, row in found["summary"].items()
+    ]
+    title = f"{found['trials']} trials on {found['cores']} cores"
+    yield f"{title}, medians of {found['rounds']} rounds", header, rows
+
+
+def driver(found: Sequence[Row]) -> Iterator[Grid]:
+    """Yields for each backend the trials a second, and the memory."""
+    names = [row["backend"] for row in found]
+    header = ["trials", *[f"{name}, {what}" for name in names for what in _DRIVER]]
+    numbers = [row["after"] for row in found[0]["trials"]]
+    rows = [
+        [f"{number:,}", *[cell for row in found for cell in _driver_cells(row["trials"][i])]]
+        for i, number in enumerate(numbers)
+    ]
+    yield "200 simulated workers, TPE, 8 hyperparameters", header, rows
+    header = ["", *names]
+    rows = [
+        ["MB of the imports", *[f"{row['imported']:.0f}" for row in found]],
+        ["MB at the end", *[f"{row['trials'][-1]['megabytes']:.0f}" for row in found]],
+        ["MB added", *[f"{row['trials'][-1]['megabytes'] - row['imported']:.0f}" for row in found]],
+        ["CPU time of trial n grows as n to the", *[f"{row['growth']:.2f}" for row in found]],
+    ]
+    yield "Memory, and the growth of the time", header, rows
+
+
+_DRIVER = ("trials a second", "a CPU second", "MB")
+
+
+def _driver_cells(row: Row) -> list[str]:
+    numbers = row["wall_per_second"], row["cpu_per_second"], row["megabytes"]
+    return [f"{number:.0f}" for number in numbers]
+
+
+def simulated(found: Row) -> Iterator[Grid]:
+    """Yields for each method and number of workers what they did, and what they found."""
+    summary = found["summary"]
+    on = f"{ITERATIONS * ITERATION} epochs, {found['seeds']} seeds"
+    yield _by_workers(summary, f"Utilisation in percent, {on}", lambda r: _percent(r))
+    yield _by_workers(
+        summary, "How many times sooner than on one worker", lambda r: f"{r['speedup']:.1f}"
+    )
+    yield _by_workers(
+        summary,
+        "Trials in the time of one epoch, promotions counted",
+        lambda r: f"{r['trials']:.2f}",
+    )
+    yield _by_workers(
+        summary,
+        f"Regret over that of `{REFERENCE}` on as many workers, at equal epochs",
+        lambda r: f"{r['regret']:.2f}",
+    )
+    yield _by_workers(
+        summary,
+        "Regret over that of the same method on one worker, at equal epochs",
+        lambda r: f"{r['loss_of_parallel']:.2f}",
+    )
+
+
+def _percent(row: Row) -> str:
+    return f"{100 * row['utilisation']:.1f}"
+
+
+def _by_workers(summary: Sequence[Row], title: str, cell: Callable[[Row], str]) -> Grid:
+    numbers = sorted({row["workers"] for row in summary})
+    cells = {(row["method"], row["workers"]): cell(row) for row in summary}
+    methods = dict.fromkeys(row["method"] for row in summary)
+    rows = [[method, *[cells[method, n] for n in numbers]] for method in methods]
+    return title, ["workers", *map(str, numbers)], rows
+
+
+def samplers(found: Row) -> Iterator[Grid]:
+    """Yields what samplers lose on several workers."""
+    header = ["sampler", "evaluations", "seeds", "one worker", "8 workers", "ratio", "worse on"]
+    rows = [
+        [row["method"], str(row["evaluations"]), str(row["seeds"])]
+        + [f"{row[name]:.3f}" for name in ("one", "eight")]
+        + [f"{row['ratio']:.2f}", f"{row['worse']} of 15"]
+        for row in found["quality"]
+    ]
+    yield "Mean relative regret on 8 workers beside one", header, rows
+    runs = found["runs"]
+    measured = [row for row in runs if len([r for r in runs if r["method"] == row["method"]]) > 2]
+    for i, budget in enumerate(BUDGETS):
+        yield _by_workers(
+            measured,
+            f"The same over that on one worker, {found['seeds']} seeds, {budget} evaluations",
+            lambda row, i=i: f"{row['ratios'][i]:.2f}",
+        )
+    header = ["sampler", "workers", "searches", "repeated configurations"]
+    rows = [
+        [row["method"], str(row["workers"]), str(row["searches"]), str(row["repeated"])]
+        for row in runs
+    ]
+    yield "Configurations that a search of 200 evaluations asked for again", header, rows

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import keras_tuner as kt
+import numpy as np
+import pytest
+from keras_tuner.engine.trial import TrialStatus
+
+import kt_extensions as kte
+from benchmarks import scaling_driver, scaling_samplers, scaling_simulated, scaling_workers, store
+from benchmarks.blackbox import Problem
+from benchmarks.multifidelity_search import CurveProblem, Task
+from benchmarks.scaling_clock import Clock, Stretch, Timeline, epoch_times
+from benchmarks.scaling_driver import DriverTuner, Mark, SimulatedCrew
+from kt_extensions.space import Dimension, LinearSteps, SearchSpace
+
+SPACE = SearchSpace([Dimension("x", LinearSteps(0, 9, 1))])
+PROBLEM = CurveProblem("toy", SPACE, lambda v: v["x"] + 1 / np.arange(1, 10), optimum=1 / 9)
+
+
+class Listed:
+    """A search that has a list of tasks; the last waits until all others have been told."""
+
+    def __init__(self, *tasks):
+        self._tasks, self._left = list(tasks), len(tasks)
+        self.told = []
+
+    def ask(self):
+        waits = len(self._tasks) == 1 and self._left > 1
+        return self._tasks.pop(0) if self._tasks and not waits else None
+
+    def tell(self, task, loss):
+        self._left -= 1
+        self.told.append((task.name, loss))
+
+
+def _task(x, start, end):
+    return Task({"x": x}, start, end, f"{x}:{start}-{end}")
+
+
+def _stretch(start, *ends, losses=None, **kinds):
+    return Stretch(start, np.array(ends), np.array(losses or np.ones(len(ends))), **kinds)
+
+
+class TestEpochTimes:
+    def test_are_the_same_for_the_same_configuration_and_seed(self):
+        once, again = (epoch_times(PROBLEM, {"x": 3}, 9, seed=1) for _ in range(2))
+        np.testing.assert_array_equal(once, again)
+
+    @pytest.mark.parametrize("values, seed", [({"x": 4}, 1), ({"x": 3}, 2)])
+    def test_differ_for_another(self, values, seed):
+        assert epoch_times(PROBLEM, values, 1, seed) != epoch_times(PROBLEM, {"x": 3}, 1, seed=1)
+
+    def test_first_epochs_do_not_depend_on_how_many_follow(self):
+        few, many = (epoch_times(PROBLEM, {"x": 3}, n, seed=1) for n in (3, 9))
+        np.testing.assert_array_equal(few, many[:3])
+
+    def test_are_one_in_the_mean_and_spread_by_the_configuration(self):
+        speeds = [epoch_times(PROBLEM, {"x": x}, 9, s) for x in range(10) for s in range(200)]
+        assert np.mean(speeds) == pytest.approx(1, abs=0.05)
+        assert np.std(np.log(np.mean(speeds, axis=1))) == pytest.approx(0.6, abs=0.05)
+
+
+class TestClock:
+    def test_one_worker_is_never_idle(self):
+        searcher = Listed(_task(1, 0, 2), _task(2, 0, 3), _task(3, 0, 1))
+        timeline = Clock(PROBLEM, searcher, workers=1, seed=0).run(budget=100)
+        lasting = [epoch_times(PROBLEM, {"x": x}, n, 0).sum() for x, n in ((1, 2), (2, 3), (3, 1))]
+        assert timeline.end == pytest.approx(sum(lasting))
+        assert timeline.utilisation == pytest.approx(1)
+        assert [name for name, _ in searcher.told] == ["1:0-2", "2:0-3", "3:0-1"]
+
+    def test_worker_that_is_told_to_wait_idles(self):
+        searcher = Listed(_task(1, 0, 2), _task(2, 0, 3), _task(3, 0, 1))
+        timeline = Clock(PROBLEM, searcher, workers=3, seed=0).run(budget=100)
+        lasting = [epoch_times(PROBLEM, {"x": x}, n, 0).sum() for x, n in ((1, 2), (2, 3), (3, 1))]
+        assert timeline.end == pytest.approx(max(lasting[:2]) + lasting[2])
+        assert timeline.utilisation == pytest.approx(sum(lasting) / (3 * timeline.end))
+        assert searcher.told[-1][0] == "3:0-1"
+
+    def test_tells_the_loss_of_the_best_epoch(self):
+        searcher = Listed(_task(1, 0, 2))
+        Clock(PROBLEM, searcher, workers=1, seed=0).run(budget=100)
+        assert searcher.told == [("1:0-2", 1.5)]
+
+    def test_promoted_training_takes_its_new_epochs_only(self):
+        searcher = Listed(_task(1, 0, 2), _task(1, 2, 9))
+        timeline = Clock(PROBLEM, searcher, workers=1, seed=0).run(budget=100)
+        whole = epoch_times(PROBLEM, {"x": 1}, 9, 0)
+        assert timeline.end == pytest.approx(whole.sum())
+        assert [stretch.goes_on for stretch in timeline.stretches] == [False, True]
+        assert timeline.repeated == 0
+
+    def test_stops_once_the_epochs_are_used_up(self):
+        searcher = Listed(*(_task(x, 0, 2) for x in range(9)))
+        timeline = Clock(PROBLEM, searcher, workers=1, seed=0).run(budget=5)
+        lasting = [epoch_times(PROBLEM, {"x": x}, 2, 0) for x in range(3)]
+        assert timeline.end == pytest.approx(np.sum(lasting[:2]) + lasting[2][0])
+        assert len(searcher.told) == 2
+
+    def test_configuration_that_is_begun_again_counts(self):
+        searcher = Listed(_task(1, 0, 2), _task(1, 0, 2), _task(2, 0, 1))
+        timeline = Clock(PROBLEM, searcher, workers=1, seed=0).run(budget=100)
+        assert timeline.repeated == 1
+
+
+class TestTimeline:
+    def test_what_goes_on_at_the_end_is_cut(self):
+        stretches = [_stretch(0, 1, 2), _stretch(0, 4, 8), _stretch(3, 5)]
+        timeline = Timeline(stretches, workers=2, budget=3)
+        assert timeline.end == 4
+        assert timeline.utilisation == pytest.approx((2 + 4 + 1) / (2 * 4))
+        assert timeline.trials == 1
+
+    def test_epochs_after_the_end_are_not_seen(self):
+        stretches = [_stretch(0, 1, 2, losses=[3, 2]), _stretch(0, 4, 8, losses=[5, 1])]
+        assert Timeline(stretches, workers=2, budget=3).loss == 2
+        assert Timeline(stretches, workers=2, budget=4).loss == 1
+
+
+class TestSimulatedSearches:
+    def test_asynchronous_ones_keep_workers_busy_where_kerastuner_idles(self):
+        jobs = {m: scaling_simulated.Job(m, "cancer", 8, 0) for m in ("asha", "kerastuner")}
+        ours, theirs = (scaling_simulated.measure(job) for job in jobs.values())
+        assert ours["utilisation"] > 0.99
+        assert 0.5 < theirs["utilisation"] < 0.97
+        assert ours["repeated"] == 0
+        assert ours["regret"] >= 0
+
+    def test_summary_compares_methods_and_workers(self):
+        rows = [
+            {"method": method, "problem": "p", "workers": n, "seed": seed, "repeated": 1}
+            | {"time": time, "trials": 10, "utilisation": 0.9 + 0.1 * seed, "regret": regret}
+            for method, n, time, regret in [
+                ("kerastuner", 1, 8.0, 2.0),
+                ("kerastuner", 2, 5.0, 4.0),
+                ("asha", 1, 8.0, 1.0),
+                ("asha", 2, 4.0, 3.0),
+            ]
+            for seed in (0, 1)
+        ]
+        summary = {(r["method"], r["workers"]): r for r in scaling_simulated.summarize(rows)}
+        asha = summary["asha", 2]
+        assert asha["speedup"] == 2
+        assert asha["trials"] == 2.5
+        assert asha["regret"] == pytest.approx(0.75)
+        assert asha["loss_of_parallel"] == pytest.approx(3)
+        assert asha["utilisation"] == pytest.approx(0.95)
+        assert asha["least_utilisation"] == 0.9
+
+
+class TestDriver:
+    @pytest.fixture
+    def tuner(self, tmp_path):
+        objective = kt.Objective("loss", "min")
+        space = scaling_driver._space()
+        oracle = kte.oracles.TPEOracle(objective, max_trials=12, seed=0, hyperparameters=space)
+        return DriverTuner(SimulatedCrew(4), (4, 12), oracle, directory=tmp_path, workers=4)
+
+    def test_crew_runs_a_real_search(self, tuner):
+        tuner.search(verbose=0)
+        trials = tuner.oracle.trials.values()
+        assert [trial.status for trial in trials] == [TrialStatus.COMPLETED] * 12
+        expected = [
+            sum((v - 0.3) ** 2 for v in t.hyperparameters.values.values() if isinstance(v, float))
+            for t in trials
+        ]
+        assert [trial.score for trial in trials] == pytest.approx(expected)
+
+    def test_notes_its_cost_at_the_numbers_asked_for(self, tuner):
+        tuner.search(verbose=0)
+        first, middle, last = tuner.marks
+        assert first.wall < middle.wall < last.wall
+        assert first.cpu < middle.cpu < last.cpu
+
+    def test_crew_has_as_many_idle_workers_as_have_no_call(self):
+        crew = SimulatedCrew(3)
+        assert crew.idle() == [0, 1, 2]
+        crew.submit(1, None)
+        assert crew.idle() == [0, 2]
+        crew.close()
+        assert crew.idle() == [0, 1, 2]
+
+    def test_rows_are_rates_between_marks(self):
+        marks = [Mark(1.0, 1.0, 500.0), Mark(3.0, 2.0, 510.0), Mark(4.0, 4.0, 511.0)]
+        first, second = scaling_driver.rows([100, 300], marks)
+        assert (first["wall_per_second"], first["cpu_per_second"]) == (50, 100)
+        assert (second["wall_per_second"], second["cpu_per_second"]) == (200, 100)
+        assert second["megabytes"] == 511
+
+    @pytest.mark.parametrize("last, power", [(100, 0.0), (25, 1.0), (50, 0.5)])
+    def test_growth_is_the_power_of_the_number_of_trials(self, last, power):
+        rows = [{"after": 1000, "cpu_per_second": 100}, {"after": 4000, "cpu_per_second": last}]
+        assert scaling_driver.growth(rows) == pytest.approx(power)
+
+
+class TestWorkers:
+    def test_steady_rate_leaves_out_the_first_trial_of_each_worker(self):
+        assert scaling_workers.steady_rate([30.0, 60.0, 120.0], workers=1) == pytest.approx(80 / 60)
+        assert scaling_workers.steady_rate([9.0, 10.0, 40.0, 40.0], workers=2) == 4
+
+    def test_summary_takes_medians_of_the_rounds_ratios(self):
+        def row(wall, steady):
+            return {"wall": wall, "steady": steady, "cpu": 10.0, "score": 0.5}
+
+        slow, fast = scaling_workers.ALONE, scaling_workers.TWO
+        other = {scaling_workers.ALL_THREADS: row(40.0, 10.0)}
+        rounds = [
+            {slow: row(60.0, 10.0), fast: row(30.0, 20.0), **other},
+            {slow: row(80.0, 10.0), fast: row(50.0, 19.0), **other},
+            {slow: row(60.0, 10.0), fast: row(20.0, 30.0), **other},
+        ]
+        found = scaling_workers.summarize(rounds, trials=10)
+        assert found[slow]["times"] == 2
+        assert found[slow]["steady_times"] == 2
+        assert found[slow]["per_minute"] == 10
+        assert found[fast]["times"] == 1
+        assert found[slow]["cpu"] == 1
+
+
+class TestSamplers:
+    def test_counts_configurations_asked_for_again(self):
+        class Fixed:
+            def ask(self, number):
+                return {"x": [1, 2, 1, 1][number]}
+
+        counting = scaling_samplers.Counting(Fixed(), Problem("p", SPACE, lambda v: 0.0))
+        assert [counting.ask(n)["x"] for n in range(4)] == [1, 2, 1, 1]
+        assert counting.repeated == 2
+
+    def test_search_has_regrets_and_no_repetitions(self):
+        row = scaling_samplers.measure(scaling_samplers.Job("random", "categorical9", 8, 0))
+        assert row["regrets"] == sorted(row["regrets"], reverse=True)
+        assert min(row["regrets"]) >= 0
+        assert row["repeated"] == 0
+
+    def test_regrets_are_relative_to_random_search_and_to_one_worker(self):
+        def row(method, workers, problem, regret):
+            regrets = {"regrets": [regret, regret / 2], "repeated": 1}
+            return {"method": method, "workers": workers, "problem": problem, **regrets}
+
+        regrets = {("random", 1): (2.0, 10.0), ("tpe", 1): (1.0, 5.0), ("tpe", 8): (1.0, 10.0)}
+        rows = [
+            row(*key, name, r)
+            for key, both in regrets.items()
+            for name, r in zip("ab", both, strict=True)
+        ]
+        one, eight = scaling_samplers.summarize(rows)
+        assert one["regrets"] == pytest.approx([0.5, 0.5])
+        assert eight["ratios"] == pytest.approx([1.5, 1.5])
+        assert (eight["repeated"], eight["searches"]) == (2, 2)
+
+    @pytest.mark.parametrize("method", ["gp", "pso", "tpe"])
+    def test_stored_results_lose_at_most_a_fifth_on_eight_workers(self, method):
+        rows = scaling_samplers.from_quality(store.load(store.RESULTS))
+        mine = {row["evaluations"]: row for row in rows if row["method"] == method}
+        assert list(mine) == [50, 100, 200]
+        assert all(row["seeds"] == 20 for row in mine.values())
+        assert max(row["eight"] / row["one"] for row in mine.values()) <= 1.2
