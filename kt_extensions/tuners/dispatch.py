@@ -73,7 +73,7 @@ class Dispatch:
         return True
 
     def _next(self) -> Trial:
-        taken = self._places.values()
+        taken = set(self._places.values())
         place = next(n for n in itertools.count() if n not in taken)
         trial = self._create(place)
         if trial.status == TrialStatus.RUNNING:

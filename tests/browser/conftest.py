@@ -50,6 +50,7 @@ def many(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
     tuners = {
         "hyperband": searches.promoted(kte.Hyperband, "hyperband"),
         "bohb": searches.promoted(kte.BOHB, "bohb"),
+        "parallel": searches.promoted(kte.BOHB, "parallel", workers=2),
         "repeated": searches.repeated("repeated"),
         "resumed": searches.resumed("resumed"),
         "computed": searches.computed("computed", large_space(), trials=8),

@@ -121,9 +121,9 @@ class Searches:
         tuner.search(verbose=0)
         return tuner
 
-    def promoted(self, tuner_class: Callable[..., Any], name: str) -> Any:
+    def promoted(self, tuner_class: Callable[..., Any], name: str, **settings: Any) -> Any:
         """Hyperband and its kind: three trials of one epoch, the best goes on to three."""
-        settings = {"objective": OBJECTIVE, "max_epochs": 3, "factor": 3, "seed": 1}
+        settings |= {"objective": OBJECTIVE, "max_epochs": 3, "factor": 3, "seed": 1}
         return fit(self.make(tuner_class, name, build, **settings))
 
     def repeated(self, name: str) -> Any:

@@ -20,7 +20,10 @@ from tests.browser.boards import (
 )
 from tests.browser.conftest import Shown
 
-KINDS = ["hyperband", "bohb", "repeated", "resumed", "computed", "overwritten", "attached"]
+KINDS = [
+    *["hyperband", "bohb", "parallel", "repeated"],
+    *["resumed", "computed", "overwritten", "attached"],
+]
 WINDOW = {"width": 2600, "height": 1800}
 
 
