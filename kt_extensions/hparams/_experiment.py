@@ -49,14 +49,20 @@ class Columns:
         self._search_folder = search_folder
         self._part = os.path.join(search_folder, _PART)
         self._known = api_pb2.Experiment()
+        self._seen: set[bytes] = set()
         self._config = ""
 
     def add(self, hyperparameters: Iterable[Any] = (), metrics: Iterable[Any] = ()) -> None:
         """Adds columns; costs nothing but a look when all are known and nobody else wrote."""
         more = api_pb2.Experiment(hparam_infos=hyperparameters, metric_infos=metrics)
-        merged = _merge(self._known, more)
-        if merged == self._known and os.path.isdir(self._config):
+        told = {_bytes(column) for column in (*more.hparam_infos, *more.metric_infos)}
+        if self._seen.issuperset(told) and os.path.isdir(self._config):
             return
+        if _merge(self._known, more) != self._known or not os.path.isdir(self._config):
+            self._write(more)
+        self._seen |= told
+
+    def _write(self, more: Any) -> None:
         before = _merge(_read(self._part), self._known)
         self._mark_late(more, before)
         self._known = _merge(before, more)

@@ -246,8 +246,7 @@ class HParamsLogger:
         seconds: float | None,
         epochs: int | None,
     ) -> None:
-        curves = [execution.best for execution in executions]
-        ending = Ending.of(trial, self._objective, curves, seconds, epochs)
+        ending = Ending.of(trial, self._objective, executions, seconds, epochs)
         self._opened()[1].add(metrics=ending.columns())
         ending.write(executions)
 

@@ -80,7 +80,7 @@ class Ending:
         cls,
         trial: Any,
         objective: Any,
-        curves: list[list[Point]],
+        executions: Sequence[Trained],
         seconds: float | None,
         epochs: int | None,
     ) -> Ending:
@@ -106,7 +106,7 @@ class Ending:
             step=step,
             scalars=scalars,
             objective_tag=columns_of.OBJECTIVE_TAG + objective.name,
-            curves=_scored(trial, curves) if whole else [[] for _ in curves],
+            curves=_scored(trial, objective, executions) if whole else [[] for _ in executions],
         )
 
     def columns(self) -> list[Any]:
@@ -128,19 +128,30 @@ class Ending:
             write_events(execution.run, events, suffix=ENDED_SUFFIX)
 
 
-def _scored(trial: Any, curves: list[list[Point]]) -> list[list[Point]]:
+def _scored(trial: Any, objective: Any, executions: Sequence[Trained]) -> list[list[Point]]:
     """Curves whose last values average to the trial's score, which is what the row then shows.
 
-    They do when the score is each execution's best epoch, as KerasTuner's own tuners have it. A
-    score from elsewhere (a value that `fit` returned, an oracle's own scoring) stands alone.
+    They do when the score is each execution's best epoch, as KerasTuner's own tuners have it; that
+    of a trial that goes on from another one may count the epochs of both. A score from elsewhere (a
+    value that `fit` returned, an oracle's own scoring) stands alone.
     """
     if trial.score is None or not math.isfinite(trial.score):
-        return [[] for _ in curves]
-    if all(curves):
-        mean = statistics.fmean(curve[-1][2] for curve in curves)
-        if math.isclose(mean, trial.score, rel_tol=1e-6, abs_tol=1e-12):
-            return curves
-    return [[(int(trial.best_step or 0), time.time(), float(trial.score))] for _ in curves]
+        return [[] for _ in executions]
+    own = [execution.best for execution in executions]
+    for curves in (own, [_continued(execution, objective) for execution in executions]):
+        if all(curves):
+            mean = statistics.fmean(curve[-1][2] for curve in curves)
+            if math.isclose(mean, trial.score, rel_tol=1e-6, abs_tol=1e-12):
+                return curves
+    return [[(int(trial.best_step or 0), time.time(), float(trial.score))] for _ in executions]
+
+
+def _continued(execution: Trained, objective: Any) -> list[Point]:
+    """Returns the best so far, the epochs of the trial that it goes on from included."""
+    if not execution.before:
+        return execution.best
+    level = execution.before[-1][2]
+    return [(e, t, y if objective.better_than(y, level) else level) for e, t, y in execution.best]
 
 
 def _metrics_at_best(trial: Any, objective: Any) -> dict[str, float]:

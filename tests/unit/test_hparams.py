@@ -538,6 +538,18 @@ def test_a_promoted_trial_has_the_curves_of_those_it_goes_on_from(tmp_path: Path
     assert row_of(row)["search/parent"] == "0001"
 
 
+def test_a_score_that_counts_the_epochs_of_both_trials(tmp_path: Path) -> None:
+    proposals = [PLAIN, {**PLAIN, "tuner/initial_epoch": 1, "tuner/trial_id": "0000"}]
+    oracle = make_oracle(tmp_path, proposals)
+    logger = begin(oracle, tmp_path)
+    for epoch, scores in ((0, [0.875]), (1, [0.5, 0.75])):
+        trial = oracle.create_trial("tuner0")
+        go_on(logger, trial, scores, epoch)
+        end(oracle, logger, trial, {"val_accuracy": 0.875}, step=0)
+    row = read(tmp_path / "logs")["digits/0001/execution0"]
+    assert row["objective/val_accuracy"] == [(0, 0.875), (1, 0.875), (2, 0.875)]
+
+
 def test_a_cut_trial_that_goes_on_keeps_the_epochs_before(oracle: Oracle, tmp_path: Path) -> None:
     trial = oracle.create_trial("tuner0")
     go_on(begin(oracle, tmp_path), trial, [0.5, 0.875, 0.25], 0)

@@ -14,6 +14,7 @@ import pytest
 
 import kt_extensions as kte
 from kt_extensions import plots
+from kt_extensions.plots.kinds import fitting
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.reports import Message
 from kt_extensions.searches import SearchView, TrialView
@@ -485,3 +486,31 @@ def test_a_real_hyperband(tmp_path: Path) -> None:
         steps = [np.diff(line.get_data()) for line in axes.lines]
         assert len(steps) == 22
         assert all(np.allclose(step, 1) for step in steps)
+
+
+# Which figures tell something of a search.
+
+TWO = [("gain", "max"), ("size", "min")]
+
+
+@pytest.mark.parametrize(
+    ("made", "names"),
+    [
+        (search(), ["history"]),
+        (search(trial(0, 0.5, history=logged("gain", 0.5))), ["history", "curves"]),
+        (MIXED, ["history", "parallel", "slices"]),
+        (
+            search(
+                trial(0, 0.5, rung={"round": 0, "bracket": 1, "epochs": 1}),
+                trial(1, 0.6, rung={"round": 1, "bracket": 1, "epochs": 3}, parent="00"),
+            ),
+            ["history", "rungs", "parallel", "slices"],
+        ),
+        (search(trial(0, 0.5, scores=[0.5, 2.0]), objectives=TWO), ["front"]),
+    ],
+)
+def test_figures_that_fit_a_search(made: SearchView, names: list[str]) -> None:
+    kinds = fitting(made)
+    assert [kind.name for kind in kinds] == names
+    for kind in kinds:
+        assert kind.draw(made).axes
