@@ -112,10 +112,9 @@ def _logged(folder: Path) -> dict[str, Any]:
 
 
 def _scalars(log: EventAccumulator) -> dict[str, list[float]]:
+    tags = log.Tags()["scalars"]
     return {
-        tag: [event.tensor_proto.float_val[0] for event in log.Tensors(tag)]
-        for tag in log.Tags()["tensors"]
-        if not tag.startswith("_hparams_") and tag != "duration_seconds"
+        tag: [event.value for event in log.Scalars(tag)] for tag in tags if "seconds" not in tag
     }
 
 
