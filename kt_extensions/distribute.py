@@ -34,8 +34,8 @@ class Distribution:
 
     Example:
 
-    >>> Distribution("one-device").made()  # doctest: +SKIP
-    <tensorflow.python.distribute.one_device_strategy.OneDeviceStrategy object at 0x7f12c2fd7d80>
+    >>> replicas(Distribution("one-device").made())
+    1
     """
 
     def __init__(self, strategy: Strategy | None = None) -> None:
@@ -53,8 +53,7 @@ class Distribution:
         """Returns the strategy, or `None` if trials are trained without one.
 
         Raises:
-            keras_tuner.errors.FatalValueError: If a function returned what is none, or one that
-                does not work with Keras.
+            keras_tuner.errors.FatalValueError: If it is none, or does not work with Keras.
         """
         if self._made is None and self._strategy is not None:
             self._made = _make(self._strategy)
@@ -71,8 +70,9 @@ def checked(strategy: Any) -> Any:
         The strategy to use: one for the same devices, if this process has it already.
 
     Raises:
-        keras_tuner.errors.FatalValueError: If it is refused, with the reason and the alternative.
+        ValueError: If it is refused, with the reason and the alternative.
     """
+    _check_backend()
     backend = keras.backend.backend()
     if not isinstance(strategy, _kind()):
         raise FatalValueError(

@@ -99,29 +99,33 @@ def scores(done: Any) -> list[float]:
     return [trial.score for trial in done.oracle.trials.values()]
 
 
+def one_trial(name: str, **settings: Any) -> dict[str, Any]:
+    return found_by(tuner(name, **settings), epochs=2)
+
+
 def found_by(done: Any, **fit: Any) -> dict[str, Any]:
     """Searches, and tells what it has found."""
     Devices.seen.clear()
     done.search(**DATA, callbacks=[Devices()], **fit)
-    best = done.get_best_models()[0]
     return {
         "scores": scores(done),
         "values": [t.hyperparameters.values for t in done.oracle.trials.values()],
         "trained on": sorted({devices for devices, _ in Devices.seen}),
-        "loaded on": devices_of(best.trainable_variables[0]),
-        "evaluated": best.evaluate(X[96:], Y[96:], verbose=0)[0],
-        "predicted": best.predict(X[:7], verbose=0).shape[0],
-        "left behind": [done.distribution_strategy, keras.distribution.distribution()],
     }
 
 
 def hyperband(name: str, **settings: Any) -> dict[str, Any]:
     logs = FOLDER / "logs" / name
-    return found_by(tuner(name, kte.Hyperband, max_epochs=4, tensorboard_dir=logs, **settings))
-
-
-def one_trial(name: str, **settings: Any) -> dict[str, Any]:
-    return found_by(tuner(name, **settings), epochs=2)
+    done = tuner(name, kte.Hyperband, max_epochs=4, tensorboard_dir=logs, **settings)
+    found = found_by(done)
+    best = done.get_best_models()[0]
+    return {
+        **found,
+        "loaded on": devices_of(best.trainable_variables[0]),
+        "evaluated": best.evaluate(X[96:], Y[96:], verbose=0)[0],
+        "predicted": best.predict(X[:7], verbose=0).shape[0],
+        "left behind": [done.distribution_strategy, keras.distribution.distribution()],
+    }
 
 
 def continued() -> dict[str, Any]:

@@ -148,6 +148,8 @@ def test_pytorch_is_refused_with_the_alternatives(monkeypatch: pytest.MonkeyPatc
     for strategy in ("auto", "mirrored", one_device):
         with pytest.raises(ValueError, match=r"KERAS_BACKEND=jax.*several trials at once"):
             Distribution(strategy)
+    with pytest.raises(ValueError, match=r"KERAS_BACKEND=jax.*several trials at once"):
+        checked(one_device())
     assert Distribution(None).made() is None
 
 
