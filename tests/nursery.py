@@ -67,6 +67,7 @@ class Nursery:
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         self._started: list[Process] = []
 
@@ -121,6 +122,7 @@ def main() -> None:
         request = json.loads(line)
         answer = _poll(request["poll"]) if "poll" in request else _run(**request)
         print(PREFIX + json.dumps(answer), flush=True)
+    os.killpg(0, signal.SIGKILL)  # whoever asked for the processes has ended
 
 
 def _poll(pid: int) -> int | None:

@@ -50,6 +50,8 @@ class Chief:
         self._lending = Lending(oracle, leases, begin, end)
         self._roster = Roster(patience, clock)
         self._is_over = False  # the oracle has no more trials
+        self._waits_until = clock() + patience  # for a worker, if the search was over before
+        self._clock = clock
         with locked(oracle):
             for lease in self._lending.take_up():
                 self._roster.expect(lease.tuner, lease.instance)
@@ -104,6 +106,8 @@ class Chief:
                 if trial.status != TrialStatus.STOPPED:
                     return trial
         self._is_over = True
+        if self.error is None:
+            self._lending.finish_search()
         return None
 
     def update_trial(
@@ -145,9 +149,17 @@ class Chief:
 
     def has_finished(self) -> bool:
         """Whether the search has ended, and all workers that live know it."""
-        if self.error is None and (not self._is_over or self.oracle._retry_queue):
+        if self.error is None and (self.oracle._retry_queue or not self._has_no_more_trials()):
             return False
         return not self._is_busy() and self._roster.nobody_is_left()
+
+    def _has_no_more_trials(self) -> bool:
+        """Whether the oracle has no more trials.
+
+        A chief that is started again when all workers have ended has nobody to ask it for one.
+        """
+        too_late = self._clock() > self._waits_until
+        return self._is_over or (too_late and self._lending.has_finished_search())
 
     def _is_busy(self) -> bool:
         """Whether a trial runs that is to be waited for.

@@ -46,6 +46,8 @@ class Leases:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._file = os.path.join(folder, FILE_NAME)
         state = _read(self._file)
+        self.over: dict[str, Any] | None = state.get("over")
+        """The limit of the search, once the oracle had no more trials for it."""
         self._had_ended = bool(state.get("ended", False))
         self.held = {name: Lease(*lease) for name, lease in state.get("held", {}).items()}
         self.deaths: dict[str, list[str]] = state.get("deaths", {})
@@ -55,6 +57,7 @@ class Leases:
         """Notes that a worker has a trial."""
         if self.held.get(trial_id) != lease:
             self.held[trial_id] = lease
+            self.over = None
             self._save()
 
     def take_back(self, trial_id: str, death: str | None = None) -> None:
@@ -69,6 +72,12 @@ class Leases:
         self.deaths.pop(trial_id, None)
         self.take_back(trial_id)
 
+    def finish(self, limit: dict[str, Any]) -> None:
+        """Notes that the oracle has no more trials."""
+        if self.over != limit:
+            self.over = limit
+            self._save()
+
     def reopen(self) -> None:
         """Notes, of a search that had ended, that it goes on."""
         if self._had_ended:
@@ -80,7 +89,7 @@ class Leases:
         self._save(ended=True)
 
     def _save(self, ended: bool = False) -> None:
-        state = {"ended": ended, "held": self.held, "deaths": self.deaths}
+        state = {"ended": ended, "over": self.over, "held": self.held, "deaths": self.deaths}
         with store.tolerantly("Which worker has which trial"):
             storage.write_text(self._file, json.dumps(state))
 

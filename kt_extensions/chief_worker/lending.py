@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -57,6 +58,17 @@ class Lending:
         unfinished = {*self._oracle._retry_queue, *self._leases.held}
         for trial_id in set(self._leases.deaths) - unfinished:
             del self._leases.deaths[trial_id]
+
+    def finish_search(self) -> None:
+        """Notes that the oracle has no more trials, for a chief after this one."""
+        self._leases.finish(self._limit())
+
+    def has_finished_search(self) -> bool:
+        """Whether the oracle had no more trials already for a chief before this one."""
+        return self._leases.over == self._limit()
+
+    def _limit(self) -> dict[str, Any]:
+        return {"max_trials": self._oracle.max_trials}
 
     def lease_of(self, name: str) -> Lease | None:
         """Returns the lease of the trial that a worker has; `None` if it has none."""

@@ -87,6 +87,17 @@ def test_both_are_killed(make_search: Callable[..., Search]) -> None:
     assert len(search.notes()) == N_TRIALS + 1
 
 
+def test_a_chief_that_is_killed_when_its_workers_have_ended(
+    make_search: Callable[..., Search],
+) -> None:
+    search = make_search()
+    chief, worker = search.start("chief"), search.start("w0")
+    check_ended(worker)
+    chief.kill()
+    check_ended(search.start("chief", patience=SHORT))
+    check_complete(search)
+
+
 def test_a_worker_that_comes_back_late_is_refused(make_search: Callable[..., Search]) -> None:
     search = make_search()
     search.hold("w0")

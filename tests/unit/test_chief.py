@@ -310,6 +310,24 @@ def test_the_chief_ends_when_all_that_live_know(search: Search) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The search ends")
+def test_a_chief_that_is_started_again_after_the_end_ends(search: Search) -> None:
+    for _ in range(3):
+        search.run(A, search.create(A))
+    assert search.create(A).status == "STOPPED"
+    search.begin()
+    search.wait(PATIENCE - 1)
+    assert not search.chief.has_finished()
+    search.wait(2)
+    assert search.chief.has_finished()
+    search.oracle.max_trials = 4
+    assert not search.chief.has_finished()
+    search.run(B, search.create(B))
+    search.oracle.max_trials = 3
+    search.begin()
+    search.wait(PATIENCE + 1)
+    assert not search.chief.has_finished()
+
+
 def test_too_many_failures_end_the_search(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
