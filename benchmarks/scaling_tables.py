@@ -34,14 +34,16 @@ def driver(found: Sequence[Row]) -> Iterator[Grid]:
         for i, number in enumerate(numbers)
     ]
     yield "200 simulated workers, TPE, 8 hyperparameters", header, rows
-    header = ["", *names]
-    rows = [
-        ["MB of the imports", *[f"{row['imported']:.0f}" for row in found]],
-        ["MB at the end", *[f"{row['trials'][-1]['megabytes']:.0f}" for row in found]],
-        ["MB added", *[f"{row['trials'][-1]['megabytes'] - row['imported']:.0f}" for row in found]],
-        ["CPU time of trial n grows as n to the", *[f"{row['growth']:.2f}" for row in found]],
-    ]
-    yield "Memory, and the growth of the time", header, rows
+    header = ["backend", *found[0]["imports"], "the search", "of which its own"]
+    yield "Resident megabytes after each import, and at the end", header, list(map(_memory, found))
+    powers = [[row["backend"], f"{row['growth']:.2f}"] for row in found]
+    yield "The CPU time of the n-th trial grows as a power of n", ["backend", "power"], powers
+
+
+def _memory(row: Row) -> list[str]:
+    end = row["trials"][-1]["megabytes"]
+    megabytes = [*row["imports"].values(), end, end - row["imported"]]
+    return [row["backend"], *[f"{number:.0f}" for number in megabytes]]
 
 
 _DRIVER = ("trials a second", "a CPU second", "MB")
@@ -56,7 +58,7 @@ def simulated(found: Row) -> Iterator[Grid]:
     """Yields for each method and number of workers what they did, and what they found."""
     summary = found["summary"]
     on = f"{ITERATIONS * ITERATION} epochs, {found['seeds']} seeds"
-    yield _by_workers(summary, f"Utilisation in percent, {on}", lambda r: _percent(r))
+    yield _by_workers(summary, f"Utilisation in percent, {on}", _percent)
     yield _by_workers(
         summary, "How many times sooner than on one worker", lambda r: f"{r['speedup']:.1f}"
     )
