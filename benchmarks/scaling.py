@@ -24,6 +24,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # but for the real workers
+
 from rich.console import Console
 
 from benchmarks import (
@@ -59,7 +63,7 @@ def driver(arguments: argparse.Namespace) -> Any:
     found = [scaling_driver.measure_elsewhere(Path(sys.executable), "tensorflow", trials)]
     if arguments.jax.exists():
         found.append(scaling_driver.measure_elsewhere(arguments.jax, "jax", trials))
-    return [row | {"growth": scaling_driver.growth(row["trials"])} for row in found]
+    return found
 
 
 def simulated(arguments: argparse.Namespace) -> Any:
@@ -125,7 +129,6 @@ def write(part: str, found: Any, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Measures, prints the tables, and writes the results as JSON, part by part."""
     arguments = _arguments()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what is simulated
     whole = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
     for part in arguments.parts or PARTS:
         if not arguments.report:

@@ -165,9 +165,9 @@ def rows(trials: Sequence[int], marks: Sequence[Mark]) -> list[Row]:
 
 
 def growth(found: Sequence[Row]) -> float:
-    """Returns how a trial's CPU time grows with their number n, as the power of n.
+    """Returns the power of the number of trials that the CPU time of a trial grows with.
 
-    From the first numbers of trials to the last: 0 is no growth, 1 a linear one.
+    That is from the first of the numbers to the last: 0 is no growth, 1 a linear one.
 
     Example:
 
@@ -180,13 +180,44 @@ def growth(found: Sequence[Row]) -> float:
 
 
 def measure_elsewhere(python: Path, backend: str, trials: Sequence[int]) -> Row:
-    """Runs `measure` in a new process of an interpreter, with a backend of Keras."""
+    """Runs `measure` in a new process of an interpreter, with a backend of Keras.
+
+    Returns:
+        What it has found, the `growth` of a trial's time, and `imports`: the resident megabytes of
+        a process after each of its imports.
+    """
     listed = ",".join(map(str, trials))
-    command = [str(python), "-m", "benchmarks.scaling_driver", listed]
+    found: Row = _told(python, backend, "-m", "benchmarks.scaling_driver", listed)
+    modules = json.dumps(_MODULES | {"the backend": [backend]})
+    imports = _told(python, backend, "-c", _IMPORTS, modules)
+    return {**found, "growth": growth(found["trials"]), "imports": imports}
+
+
+def _told(python: Path, backend: str, *command: str) -> Any:
     environment = {**os.environ, "KERAS_BACKEND": backend}
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    found: Row = json.loads(told.stdout.splitlines()[-1])
-    return found
+    run = [str(python), *command]
+    told = subprocess.run(run, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+_MODULES: dict[str, list[str]] = {
+    "Python": [],
+    "NumPy, SciPy, scikit-learn": ["numpy", "scipy.stats", "sklearn"],
+    "the backend": [],
+    "Keras": ["keras"],
+    "KerasTuner": ["keras_tuner"],
+    "kt_extensions": ["kt_extensions.tuners", "kt_extensions.oracles"],
+}
+_IMPORTS = """
+import importlib, json, sys
+from benchmarks.small_trials import _resident_bytes
+found = {}
+for name, modules in json.loads(sys.argv[1]).items():
+    for module in modules:
+        importlib.import_module(module)
+    found[name] = _resident_bytes() / 1e6
+print(json.dumps(found))
+"""
 
 
 if __name__ == "__main__":

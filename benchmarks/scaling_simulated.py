@@ -13,24 +13,23 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks import curves
 from benchmarks.multifidelity import ITERATION, R, problem
 from benchmarks.multifidelity_peers import KerasTunerSearch
 from benchmarks.multifidelity_search import CurveProblem, ScheduledSearch, Searcher
 from benchmarks.scaling_clock import Clock
 from kt_extensions.samplers import KDE, PSO, TPE, Random, Sampler
 from kt_extensions.schedulers import ASHA, Hyperband
-from kt_extensions.space.domains import Array
 
 WORKERS = (1, 2, 4, 8, 32, 128)
 ITERATIONS = 3
 ENDLESS = 10**6
-REFERENCE = "kerastuner"
 
 Row = dict[str, Any]
 
@@ -46,7 +45,7 @@ OURS: dict[str, tuple[Callable[[], Hyperband | ASHA], Callable[[], Sampler]]] = 
 }
 """Schedulers and samplers; TPE and PSO train each configuration fully."""
 
-THEIRS = {REFERENCE: ITERATIONS, "kerastuner, 1 iteration": 1, "kerastuner, endless": ENDLESS}
+THEIRS = {"kerastuner": ITERATIONS, "kerastuner, 1 iteration": 1, "kerastuner, endless": ENDLESS}
 """KerasTuner's Hyperband, with its iterations."""
 
 
@@ -71,8 +70,16 @@ def searching(task: CurveProblem, job: Job) -> Iterator[Searcher]:
         yield theirs
 
 
+@cache
+def typical_regret(name: str) -> float:
+    """Returns the regret of the median configuration of a grid, fully trained."""
+    task = problem(name)
+    losses = [task.full(values) for values in curves.configurations(task.space)]
+    return float(np.median(losses)) - task.optimum
+
+
 def measure(job: Job) -> Row:
-    """Runs a search; returns what its workers did, and the regret that was left."""
+    """Runs a search; returns what its workers did, and the regret relative to `typical_regret`."""
     task = problem(job.problem)
     began = time.process_time()
     with threadpool_limits(1), searching(task, job) as searcher:
@@ -83,7 +90,7 @@ def measure(job: Job) -> Row:
         "utilisation": timeline.utilisation,
         "trials": timeline.trials,
         "repeated": timeline.repeated,
-        "regret": timeline.loss - task.optimum,
+        "regret": (timeline.loss - task.optimum) / typical_regret(job.problem),
         "cpu": time.process_time() - began,
     }
 
@@ -113,11 +120,9 @@ def summarize(rows: Sequence[Row]) -> list[Row]:
     """Returns for each method and number of workers the means over problems and seeds.
 
     Returns:
-        `utilisation`, and the least one of a search; `speedup`, how many times sooner than by one
-        worker the epochs were used up; `trials` in the time of an epoch; `regret` over that of
-        KerasTuner's Hyperband on as many workers, and `loss_of_parallel` over that of the same
-        method on one, the geometric means over problems of the ratios of mean regrets; `repeated`,
-        the configurations begun again in a search.
+        `utilisation`, and the least one of a search; `time`, until the epochs were used up;
+        `trials` in the time of an epoch; `regret`; and `repeated`, how often in all a search began
+        a configuration that it had begun before.
     """
     pairs = dict.fromkeys((row["method"], row["workers"]) for row in rows)
     return [{"method": m, "workers": n, **_summary(rows, m, n)} for m, n in pairs]
@@ -125,27 +130,13 @@ def summarize(rows: Sequence[Row]) -> list[Row]:
 
 def _summary(rows: Sequence[Row], method: str, workers: int) -> Row:
     mine = [row for row in rows if (row["method"], row["workers"]) == (method, workers)]
-    regrets = mean_regrets(rows, method, workers)
-    time = float(np.mean([row["time"] for row in mine]))
-    alone = float(np.mean([r["time"] for r in rows if (r["method"], r["workers"]) == (method, 1)]))
-    return {
-        "utilisation": float(np.mean([row["utilisation"] for row in mine])),
-        "least_utilisation": min(row["utilisation"] for row in mine),
-        "speedup": alone / time,
-        "trials": float(np.mean([row["trials"] / row["time"] for row in mine])),
-        "regret": geometric_mean(regrets / mean_regrets(rows, REFERENCE, workers)),
-        "loss_of_parallel": geometric_mean(regrets / mean_regrets(rows, method, 1)),
-        "repeated": float(np.mean([row["repeated"] for row in mine])),
+    means = {
+        name: float(np.mean([row[name] for row in mine]))
+        for name in ("utilisation", "time", "regret")
     }
-
-
-def mean_regrets(rows: Sequence[Row], method: str, workers: int) -> Array:
-    """Returns for each problem the mean regret over the seeds. Shape `(problems,)`."""
-    mine = [row for row in rows if (row["method"], row["workers"]) == (method, workers)]
-    names = sorted({row["problem"] for row in mine})
-    by_name = ([row["regret"] for row in mine if row["problem"] == name] for name in names)
-    return np.maximum([np.mean(some) for some in by_name], 1e-9)
-
-
-def geometric_mean(ratios: Array) -> float:
-    return float(np.exp(np.mean(np.log(ratios))))
+    return {
+        **means,
+        "least_utilisation": min(row["utilisation"] for row in mine),
+        "trials": float(np.mean([row["trials"] / row["time"] for row in mine])),
+        "repeated": sum(row["repeated"] for row in mine),
+    }

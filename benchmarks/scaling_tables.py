@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.quality import BUDGETS
 from benchmarks.report import Grid
-from benchmarks.scaling_simulated import ITERATION, ITERATIONS, REFERENCE
+from benchmarks.scaling_simulated import ITERATION, ITERATIONS
 
 Row = dict[str, Any]
 
@@ -34,14 +34,16 @@ def driver(found: Sequence[Row]) -> Iterator[Grid]:
         for i, number in enumerate(numbers)
     ]
     yield "200 simulated workers, TPE, 8 hyperparameters", header, rows
-    header = ["", *names]
-    rows = [
-        ["MB of the imports", *[f"{row['imported']:.0f}" for row in found]],
-        ["MB at the end", *[f"{row['trials'][-1]['megabytes']:.0f}" for row in found]],
-        ["MB added", *[f"{row['trials'][-1]['megabytes'] - row['imported']:.0f}" for row in found]],
-        ["CPU time of trial n grows as n to the", *[f"{row['growth']:.2f}" for row in found]],
-    ]
-    yield "Memory, and the growth of the time", header, rows
+    header = ["backend", *found[0]["imports"], "the search", "of which its own"]
+    yield "Resident megabytes after each import, and at the end", header, list(map(_memory, found))
+    powers = [[row["backend"], f"{row['growth']:.2f}"] for row in found]
+    yield "The CPU time of the n-th trial grows as a power of n", ["backend", "power"], powers
+
+
+def _memory(row: Row) -> list[str]:
+    end = row["trials"][-1]["megabytes"]
+    megabytes = [*row["imports"].values(), end, end - row["imported"]]
+    return [row["backend"], *[f"{number:.0f}" for number in megabytes]]
 
 
 _DRIVER = ("trials a second", "a CPU second", "MB")
@@ -54,31 +56,17 @@ def _driver_cells(row: Row) -> list[str]:
 
 def simulated(found: Row) -> Iterator[Grid]:
     """Yields for each method and number of workers what they did, and what they found."""
-    summary = found["summary"]
-    on = f"{ITERATIONS * ITERATION} epochs, {found['seeds']} seeds"
-    yield _by_workers(summary, f"Utilisation in percent, {on}", lambda r: _percent(r))
-    yield _by_workers(
-        summary, "How many times sooner than on one worker", lambda r: f"{r['speedup']:.1f}"
-    )
-    yield _by_workers(
-        summary,
-        "Trials in the time of one epoch, promotions counted",
-        lambda r: f"{r['trials']:.2f}",
-    )
-    yield _by_workers(
-        summary,
-        f"Regret over that of `{REFERENCE}` on as many workers, at equal epochs",
-        lambda r: f"{r['regret']:.2f}",
-    )
-    yield _by_workers(
-        summary,
-        "Regret over that of the same method on one worker, at equal epochs",
-        lambda r: f"{r['loss_of_parallel']:.2f}",
-    )
-
-
-def _percent(row: Row) -> str:
-    return f"{100 * row['utilisation']:.1f}"
+    cells: dict[str, Callable[[Row], str]] = {
+        "Utilisation in percent": lambda row: f"{100 * row['utilisation']:.1f}",
+        "The least of a single search": lambda row: f"{100 * row['least_utilisation']:.1f}",
+        "Time until the epochs were used up": lambda row: f"{row['time']:.0f}",
+        "Trials in the time of an epoch, promotions counted": lambda row: f"{row['trials']:.2f}",
+        "Regret in percent of that of the median network": lambda row: f"{100 * row['regret']:.2f}",
+        "Configurations that were begun again": lambda row: str(row["repeated"]),
+    }
+    on = f"{ITERATIONS * ITERATION} epochs, 7 problems, seeds: {found['seeds']}"
+    for title, cell in cells.items():
+        yield _by_workers(found["summary"], f"{title} ({on})", cell)
 
 
 def _by_workers(summary: Sequence[Row], title: str, cell: Callable[[Row], str]) -> Grid:

@@ -6,7 +6,15 @@ import pytest
 from keras_tuner.engine.trial import TrialStatus
 
 import kt_extensions as kte
-from benchmarks import scaling_driver, scaling_samplers, scaling_simulated, scaling_workers, store
+from benchmarks import (
+    curves,
+    scaling_driver,
+    scaling_samplers,
+    scaling_simulated,
+    scaling_tables,
+    scaling_workers,
+    store,
+)
 from benchmarks.blackbox import Problem
 from benchmarks.multifidelity_search import CurveProblem, Task
 from benchmarks.scaling_clock import Clock, Stretch, Timeline, epoch_times
@@ -126,12 +134,11 @@ class TestSimulatedSearches:
         assert ours["repeated"] == 0
         assert ours["regret"] >= 0
 
-    def test_summary_compares_methods_and_workers(self):
+    def test_summary_takes_means_of_each_method_and_number_of_workers(self):
         rows = [
-            {"method": method, "problem": "p", "workers": n, "seed": seed, "repeated": 1}
-            | {"time": time, "trials": 10, "utilisation": 0.9 + 0.1 * seed, "regret": regret}
+            {"method": method, "problem": "p", "workers": n, "seed": seed, "repeated": seed}
+            | {"time": time, "trials": 10, "utilisation": 0.9 + 0.1 * seed, "regret": regret + seed}
             for method, n, time, regret in [
-                ("kerastuner", 1, 8.0, 2.0),
                 ("kerastuner", 2, 5.0, 4.0),
                 ("asha", 1, 8.0, 1.0),
                 ("asha", 2, 4.0, 3.0),
@@ -139,13 +146,21 @@ class TestSimulatedSearches:
             for seed in (0, 1)
         ]
         summary = {(r["method"], r["workers"]): r for r in scaling_simulated.summarize(rows)}
+        assert list(summary) == [("kerastuner", 2), ("asha", 1), ("asha", 2)]
         asha = summary["asha", 2]
-        assert asha["speedup"] == 2
+        assert asha["time"] == 4
         assert asha["trials"] == 2.5
-        assert asha["regret"] == pytest.approx(0.75)
-        assert asha["loss_of_parallel"] == pytest.approx(3)
+        assert asha["regret"] == pytest.approx(3.5)
         assert asha["utilisation"] == pytest.approx(0.95)
         assert asha["least_utilisation"] == 0.9
+        assert asha["repeated"] == 1
+
+    def test_regret_is_one_for_the_median_network_of_a_grid(self):
+        typical = scaling_simulated.typical_regret("cancer")
+        task = scaling_simulated.problem("cancer")
+        losses = [task.full(values) for values in curves.configurations(task.space)]
+        below = np.mean([loss - task.optimum < typical for loss in losses])
+        assert below == pytest.approx(0.5, abs=0.01)  # some are equal
 
 
 class TestDriver:
@@ -256,3 +271,26 @@ class TestSamplers:
         assert list(mine) == [50, 100, 200]
         assert all(row["seeds"] == 20 for row in mine.values())
         assert max(row["eight"] / row["one"] for row in mine.values()) <= 1.2
+
+
+class TestTables:
+    def test_methods_are_rows_and_workers_columns(self):
+        entry = {"utilisation": 1.0, "least_utilisation": 0.5, "time": 3.0, "repeated": 0}
+        summary = [
+            {"method": method, "workers": n, "trials": 1.0, "regret": n / 10, **entry}
+            for method in ("asha", "bohb")
+            for n in (8, 1)
+        ]
+        grids = list(scaling_tables.simulated({"seeds": 2, "summary": summary}))
+        assert all(header == ["workers", "1", "8"] for _, header, _ in grids)
+        regrets = next(rows for title, _, rows in grids if title.startswith("Regret"))
+        assert regrets == [["asha", "10.00", "80.00"], ["bohb", "10.00", "80.00"]]
+
+    def test_driver_tells_what_the_search_has_added(self):
+        row = {"after": 100, "wall_per_second": 50.0, "cpu_per_second": 60.0, "megabytes": 730.0}
+        imports = {"Python": 10.0, "the backend": 600.0}
+        found = {"backend": "jax", "imported": 700.0, "imports": imports, "growth": 0.25}
+        rates, memory, power = scaling_tables.driver([{**found, "trials": [row]}])
+        assert rates[2] == [["100", "50", "60", "730"]]
+        assert memory[2] == [["jax", "10", "600", "730", "30"]]
+        assert power[2] == [["jax", "0.25"]]
