@@ -50,7 +50,12 @@ class NotebookView:
     def html(self) -> str:
         """Returns it as HTML."""
         console = rich.console.Console(
-            record=True, file=io.StringIO(), width=_WIDTH, force_jupyter=False, force_terminal=True
+            record=True,
+            file=io.StringIO(),
+            width=_WIDTH,
+            force_jupyter=False,
+            force_terminal=True,
+            highlight=False,
         )
         console.print(self._render())
         return console.export_html(inline_styles=True, code_format=_FORMAT)
