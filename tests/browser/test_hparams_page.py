@@ -131,6 +131,12 @@ def test_an_interrupted_trial_goes_on_in_one_row(
     assert [run.name for run in folder.iterdir()] == ["execution0-run2"]
 
 
+def test_an_overwritten_search_leaves_no_columns(shown: dict[str, dict[str, str]]) -> None:
+    columns = set(shown["overwritten/0"])
+    assert "dropout" in columns
+    assert not {"amount", "breadth", "base"} & columns
+
+
 def test_sorted_by_the_objective(page: Any, many: Shown) -> None:
     open_hparams(page, many.address)
     sort_by(page, "val_loss (min)", "Ascending")

@@ -30,19 +30,25 @@ class Report(NamedTuple):
     problems: list[str]
 
 
-@pytest.fixture(params=KINDS)
-def report(
-    request: pytest.FixtureRequest, browser: Any, many: Shown, tmp_path: Path
-) -> Iterator[Report]:
-    tuner = many.tuners[request.param]
-    write_report(tuner.project_dir, tmp_path / "report.html")
+@pytest.fixture(scope="module", params=KINDS)
+def written(
+    request: pytest.FixtureRequest, many: Shown, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, SearchView]:
+    project = many.tuners[request.param].project_dir
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(project, file)
+    return file, view_of(project)
+
+
+@pytest.fixture
+def report(browser: Any, written: tuple[Path, SearchView]) -> Iterator[Report]:
     context = browser.new_context(offline=True, viewport={"width": 1300, "height": 900})
     page, problems = context.new_page(), []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda sent: sent.url.startswith("file:") or problems.append(sent.url))
-    page.goto((tmp_path / "report.html").as_uri())
-    yield Report(page, view_of(tuner.project_dir), problems)
+    page.goto(written[0].as_uri())
+    yield Report(page, written[1], problems)
     context.close()
 
 
