@@ -48,8 +48,11 @@ class Steered(kt.Tuner):
             time.sleep(0.02)
         if (folder / f"kills_{trial.trial_id}").exists():
             os.kill(os.getpid(), signal.SIGKILL)
-        if (folder / "fails").exists():
-            raise ValueError(f"broken in {self.tuner_id}{(folder / 'fails').read_text()}")
+        for name in ("fails", f"fails_once_{trial.trial_id}"):
+            if (folder / name).exists():
+                said = (folder / name).read_text()
+                (folder / f"fails_once_{trial.trial_id}").unlink(missing_ok=True)
+                raise ValueError(f"broken in {self.tuner_id}{said}")
         note(folder, "done", trial.trial_id, self.tuner_id)
         return score(trial.hyperparameters)
 
@@ -68,8 +71,9 @@ ORACLES: dict[str, Any] = {
         max_trials=N_TRIALS, seed=3, sampler=RANDOM, max_retries_per_trial=1
     ),
     "random": lambda: kt.oracles.RandomSearchOracle(max_trials=N_TRIALS, seed=3),
-    "hyperband": lambda: oracles.HyperbandOracle(max_epochs=9, factor=3, seed=3),
-    "kt hyperband": lambda: kt.oracles.HyperbandOracle(max_epochs=9, factor=3, seed=3),
+    "retrying random": lambda: kt.oracles.RandomSearchOracle(
+        max_trials=N_TRIALS, seed=3, max_retries_per_trial=1
+    ),
     "many": lambda: oracles.TPEOracle(max_trials=MANY, seed=3, sampler=RANDOM),
     "many random": lambda: kt.oracles.RandomSearchOracle(max_trials=MANY, seed=3),
     "bayesian": lambda: kt.oracles.BayesianOptimizationOracle(max_trials=N_TRIALS, seed=3),

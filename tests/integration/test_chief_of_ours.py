@@ -127,16 +127,14 @@ def test_no_folder_has_to_be_shared(
     make_search: Callable[..., Search], tmp_path: Path, oracle: str
 ) -> None:
     search = make_search(oracle)
-    (tmp_path / "fails").touch()
-    search.hold()
+    for trial in ("0", "2"):
+        (tmp_path / f"fails_once_{trial}").touch()
     chief, worker = search.start("chief"), search.start("w0", project="elsewhere")
-    search.wait_for(1)
-    search.release()
-    search.wait_for(2)
-    (tmp_path / "fails").unlink()
     assert (chief.wait(20), worker.wait(20)) == (0, 0), chief.output + worker.output
-    assert {"COMPLETED", "FAILED"} == set(statuses(search))
-    for failure in search.found()["failures"]:
+    assert statuses(search) == ["FAILED", "COMPLETED"] * 2
+    failures = search.found()["failures"]
+    assert [failure["trial_id"] for failure in failures] == ["0", "2"]
+    for failure in failures:
         assert "ValueError: broken in w0" in failure["message"]
         assert failure["duration"] >= 0
 
@@ -171,20 +169,18 @@ def test_the_chief_logs_what_no_worker_can(
     assert len(list((tmp_path / "logs").glob("*/*/summary/*"))) == 1
 
 
+@pytest.mark.parametrize("oracle", ["retrying", "retrying random"])
 def test_a_trial_that_is_retried_counts_once(
-    make_search: Callable[..., Search], tmp_path: Path
+    make_search: Callable[..., Search], tmp_path: Path, oracle: str
 ) -> None:
-    search = make_search("retrying")
-    (tmp_path / "fails").touch()
-    search.hold()
+    search = make_search(oracle)
+    (tmp_path / "fails_once_1").touch()
     chief, worker = search.start("chief"), search.start("w0")
-    search.wait_for(1)
-    search.release()
-    search.wait_for(2)
-    (tmp_path / "fails").unlink()
     assert (chief.wait(20), worker.wait(20)) == (0, 0), chief.output
-    assert sorted(set(statuses(search))) in (["COMPLETED"], ["COMPLETED", "FAILED"])
-    assert search.found()["failures"][0]["status"] == "INVALID"
+    assert statuses(search) == ["COMPLETED"] * N_TRIALS
+    assert len(search.notes()) == N_TRIALS + 1
+    [failure] = search.found()["failures"]
+    assert (failure["trial_id"], failure["status"]) == ("1", "INVALID")
 
 
 # Waiting, and not.
