@@ -33,11 +33,11 @@ def driver(found: Sequence[Row]) -> Iterator[Grid]:
         [f"{number:,}", *[cell for row in found for cell in _driver_cells(row["trials"][i])]]
         for i, number in enumerate(numbers)
     ]
+    powers = [power for row in found for power in ["", f"{row['growth']:.2f}", ""]]
+    rows.append(["growth, as a power of the trials", *powers])
     yield "200 simulated workers, TPE, 8 hyperparameters", header, rows
     header = ["backend", *found[0]["imports"], "the search", "of which its own"]
     yield "Resident megabytes after each import, and at the end", header, list(map(_memory, found))
-    powers = [[row["backend"], f"{row['growth']:.2f}"] for row in found]
-    yield "The CPU time of the n-th trial grows as a power of n", ["backend", "power"], powers
 
 
 def _memory(row: Row) -> list[str]:
@@ -62,7 +62,6 @@ def simulated(found: Row) -> Iterator[Grid]:
         "Time until the epochs were used up": lambda row: f"{row['time']:.0f}",
         "Trials in the time of an epoch, promotions counted": lambda row: f"{row['trials']:.2f}",
         "Regret in percent of that of the median network": lambda row: f"{100 * row['regret']:.2f}",
-        "Configurations that were begun again": lambda row: str(row["repeated"]),
     }
     on = f"{ITERATIONS * ITERATION} epochs, 7 problems, seeds: {found['seeds']}"
     for title, cell in cells.items():
@@ -73,7 +72,7 @@ def _by_workers(summary: Sequence[Row], title: str, cell: Callable[[Row], str]) 
     numbers = sorted({row["workers"] for row in summary})
     cells = {(row["method"], row["workers"]): cell(row) for row in summary}
     methods = dict.fromkeys(row["method"] for row in summary)
-    rows = [[method, *[cells[method, n] for n in numbers]] for method in methods]
+    rows = [[method, *[cells.get((method, n), "-") for n in numbers]] for method in methods]
     return title, ["workers", *map(str, numbers)], rows
 
 
@@ -95,9 +94,5 @@ def samplers(found: Row) -> Iterator[Grid]:
             f"The same over that on one worker, {found['seeds']} seeds, {budget} evaluations",
             lambda row, i=i: f"{row['ratios'][i]:.2f}",
         )
-    header = ["sampler", "workers", "searches", "repeated configurations"]
-    rows = [
-        [row["method"], str(row["workers"]), str(row["searches"]), str(row["repeated"])]
-        for row in runs
-    ]
-    yield "Configurations that a search of 200 evaluations asked for again", header, rows
+    title = "Configurations asked for again in all searches of 200 evaluations"
+    yield _by_workers(runs, title, lambda row: str(row["repeated"]))
