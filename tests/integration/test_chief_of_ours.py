@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 import warnings
@@ -14,6 +15,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 import pytest
+from keras_tuner.engine.trial import Trial
 from tensorboard.plugins.hparams import api_pb2
 
 import kt_extensions as kte
@@ -293,6 +295,40 @@ def train(folder: str, name: str) -> None:
     tuner.search(X, X, epochs=EPOCHS, validation_split=0.5, callbacks=[pausing], verbose=0)
     if name == "chief":
         Path(folder, "results.json").write_text(json.dumps(tuner.results()))
+
+
+class Numbered(kte.Tuner):
+    """Scores a trial by the number of its process."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        return trial.hyperparameters.Float("x", 0.0, 0.5) + os.getpid()
+
+
+def isolate(folder: str, name: str) -> None:
+    oracle = kte.oracles.TPEOracle(max_trials=2, seed=1)
+    Numbered(oracle, isolate=True, directory=folder, project_name="project").search(verbose=0)
+
+
+def test_a_worker_runs_each_trial_in_a_process_of_its_own(nursery: Nursery, tmp_path: Path) -> None:
+    port = free_port()
+    started = [
+        nursery.start(isolate, str(tmp_path), name, output=tmp_path / name, **variables(name, port))
+        for name in ("chief", "w0")
+    ]
+    assert [process.wait(60) for process in started] == [0, 0], started[1].output
+    trials = Search(nursery, tmp_path).trials().values()
+    used = {int(trial["score"]) for trial in trials}
+    assert len(used) == 2
+    assert not used & {process.pid for process in started}
+
+
+def test_many_trials_at_once_are_refused_in_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables("w0", 1).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="Start more workers instead"):
+        kte.TPE(build, "val_loss", workers=2, directory=tmp_path)
 
 
 def test_a_killed_workers_training_goes_on_from_its_last_snapshot(
