@@ -88,7 +88,7 @@ def samplers(found: Row) -> Iterator[Grid]:
     yield "Mean relative regret on 8 workers beside one", header, rows
     runs = found["runs"]
     measured = [row for row in runs if len([r for r in runs if r["method"] == row["method"]]) > 2]
-    for i, budget in enumerate(BUDGETS):
+    for i, budget in enumerate(BUDGETS if measured else ()):
         yield _by_workers(
             measured,
             f"The same over that on one worker, {found['seeds']} seeds, {budget} evaluations",
