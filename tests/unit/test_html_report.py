@@ -3,6 +3,7 @@
 import html.parser
 import re
 
+import html5lib
 import keras_tuner as kt
 import pytest
 
@@ -106,6 +107,12 @@ def written(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "report.html"
     write_report(search(MIXED, name=EVIL), file)
     return file.read_text(encoding="utf-8")
+
+
+def test_the_page_is_html_by_the_standard(written):
+    html5lib.HTMLParser(strict=True).parse(written)
+    with pytest.raises(html5lib.html5parser.ParseError):
+        html5lib.HTMLParser(strict=True).parse(written.replace("</main>", "", 1))
 
 
 @pytest.fixture(scope="module")
