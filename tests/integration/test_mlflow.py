@@ -96,7 +96,7 @@ def uri(tmp_path: Path, empty_store: bytes, monkeypatch: pytest.MonkeyPatch) -> 
 def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out what takes seconds at the end of each search, where nobody looks at it."""
     if "[server]" not in request.node.name:
-        monkeypatch.setattr(_ending, "drawn_figures", lambda search: [])
+        monkeypatch.setattr(_ending, "_write_figures", lambda search, view: None)
         monkeypatch.setattr(_ending, "write_report", lambda search, file: file.touch())
 
 
