@@ -106,8 +106,9 @@ def _logged(folder: Path) -> dict[str, Any]:
         start = log.summary_metadata.get(metadata.SESSION_START_INFO_TAG)
         if start is not None:
             content = plugin_data_pb2.HParamsPluginData.FromString(start.plugin_data.content)
-            values = {name: str(v) for name, v in content.session_start_info.hparams.items()}
-            found[run.parent.name] = values, _scalars(log)
+            values = content.session_start_info.hparams.items()
+            own = {name: str(v) for name, v in values if not name.startswith("search/")}
+            found[run.parent.name] = own, _scalars(log)
     return found
 
 
