@@ -39,6 +39,7 @@ lint: $(STAMP) ## check style and types
 bench: $(STAMP) $(BENCH)/.installed ## measure time and quality of searches; ARGS=--quick is a try
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 	@$(BIN)/python -m benchmarks.multifidelity $(ARGS)
+	@$(BIN)/python -m benchmarks.scaling $(ARGS)
 	@$(BENCH)/bin/python -m benchmarks.quality $(ARGS)
 
 wheel: $(STAMP) ## build the wheel and the sdist in dist/
