@@ -88,23 +88,32 @@ def shares(gpus: Sequence[str], workers: int, per_trial: float | None) -> list[s
     ['0', '0', '0']
     >>> shares(["0", "1"], 4, 0.5)
     ['0', '0', '1', '1']
+    >>> shares(["0", "1"], 4, 0.3)
+    ['0', '0', '0', '1']
     """
     if per_trial == 0:
         return ["-1"] * workers
     if per_trial is None:
-        if not gpus or workers == 1:
-            return [None] * workers
-        per_trial = len(gpus) // workers or len(gpus) / workers
-    if math.ceil(round(per_trial * workers, 6)) > len(gpus):
+        return _evenly(gpus, workers)
+    size = max(1, int(per_trial))
+    sharing = 1 if per_trial >= 1 else math.floor(round(1 / per_trial, 6))
+    needed = math.ceil(workers / sharing) * size
+    if needed > len(gpus):
         raise ValueError(
-            f"Expected at least {math.ceil(per_trial * workers)} GPUs for workers={workers} and "
+            f"Expected at least {needed} GPUs for workers={workers} and "
             f"gpus_per_trial={per_trial}. Received: {len(gpus)} {list(gpus)}. Ask for fewer "
             "workers, or let trials share GPUs: gpus_per_trial=0.5 puts two on each."
         )
-    if per_trial < 1:
-        return [gpus[int(round(n * per_trial, 6))] for n in range(workers)]
-    size = int(per_trial)
-    return [",".join(gpus[n * size : (n + 1) * size]) for n in range(workers)]
+    first = [n // sharing * size for n in range(workers)]
+    return [",".join(gpus[n : n + size]) for n in first]
+
+
+def _evenly(gpus: Sequence[str], workers: int) -> list[str | None]:
+    if not gpus or workers == 1:
+        return [None] * workers
+    size = max(1, len(gpus) // workers)
+    first = [n * size if size > 1 else n * len(gpus) // workers for n in range(workers)]
+    return [",".join(gpus[n : n + size]) for n in first]
 
 
 def available_cores() -> int:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import cloudpickle
@@ -161,8 +160,7 @@ class ParallelTrials(ContinuedByHand):
 
     def _run_alone(self, call: Call) -> Outcome:
         """Runs a call in a process of its own, and waits for its end."""
-        settings = replace(self._workers, count=1, isolate=True, parallel="local")
-        with self._crew((), {}, settings) as crew:
+        with self._crew((), {}, Workers(isolate=True)) as crew:
             return self._outcome(crew, call)
 
     def _outcome(self, crew: Crew, call: Call) -> Outcome:

@@ -103,6 +103,12 @@ class Workers:
 
     def _check_gpus(self) -> None:
         asked = self.gpus_per_trial
+        if asked is not None and not self.are_elsewhere:
+            raise ValueError(
+                "Expected `workers` with `gpus_per_trial`: a trial in this process has the GPUs "
+                f"that the process has. Received: workers={self.count}, gpus_per_trial={asked}. "
+                "Pass workers=2 or more, or isolate=True, or leave it out."
+            )
         if asked is not None and (asked < 0 or (asked > 1 and asked != int(asked))):
             raise ValueError(
                 "Expected `gpus_per_trial` to be a whole number, a fraction below 1 for several "

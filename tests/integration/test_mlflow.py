@@ -451,10 +451,13 @@ def test_an_overwritten_project_begins_a_new_parent_run(uri: str, tmp_path: Path
 
 def test_a_parent_run_that_was_deleted_is_begun_anew(uri: str, tmp_path: Path) -> None:
     square(tmp_path, uri, max_trials=2).search(verbose=0)
-    MlflowClient(uri).delete_run(Runs(uri).parent.info.run_id)
+    deleted = Runs(uri).parent.info.run_id
+    MlflowClient(uri).delete_run(deleted)
     tuner = square(tmp_path, uri, max_trials=3)
     tuner.search(verbose=0)
-    check(Runs(uri), tuner)
+    runs = Runs(uri)
+    assert runs.parents == 1 and runs.parent.info.run_id != deleted
+    check(runs, tuner)
 
 
 def test_a_server_that_is_away_costs_no_search(uri: str, tmp_path: Path) -> None:

@@ -259,6 +259,7 @@ def test_a_trial_that_was_asked_for_is_run_by_a_worker(tmp_path: Path, digits: A
         ({"parallel": "ray", "isolate": True}, "isolate=False with parallel='ray'"),
         ({"parallel": "ray", "gpus_per_trial": 1}, r"resources_per_trial=\{'CPU': 1, 'GPU': 1\}"),
         ({"workers": 2, "gpus_per_trial": 1.5}, "`gpus_per_trial`"),
+        ({"gpus_per_trial": 1}, "Expected `workers` with `gpus_per_trial`"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -266,6 +267,25 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=told):
         tuner(tmp_path, "sleeping", **arguments)
+
+
+BUILT: list[kt.HyperParameters] = []
+"""What was built in this process."""
+
+
+def build_noted(hp: kt.HyperParameters) -> keras.Model:
+    BUILT.append(hp)
+    return build_model(hp)
+
+
+def test_the_program_leaves_the_gpus_of_its_machine_to_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    where: dict[str, Any] = {"parallel": "ray", "address": "x", "resources_per_trial": {"CPU": 2}}
+    searching = kte.TPE(build_noted, "val_loss", directory=tmp_path, **where)
+    assert [hp.name for hp in searching.oracle.get_space().space] == ["width", "rate"]
+    assert BUILT == []
 
 
 def test_gpus_that_are_not_there_are_refused_before_the_first_trial(
