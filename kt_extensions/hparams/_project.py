@@ -7,12 +7,9 @@ import types
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine.trial import Trial
-from keras_tuner.src.engine.objective import create_objective
 
-from kt_extensions import store
 from kt_extensions.hparams._logger import HParamsLogger
-from kt_extensions.searches import SearchView, view_of
+from kt_extensions.recorded import recorded
 
 
 def write_project(
@@ -40,10 +37,9 @@ def write_project(
         >>> write_project("results/digits", "logs")  # doctest: +SKIP
         50
     """
-    search = view_of(project)
-    trials = {state["trial_id"]: Trial.from_state(state) for state in store.read_trials(project)}
+    search, trials, aim = recorded(project, objective)
     oracle = types.SimpleNamespace(
-        objective=create_objective(objective or _objectives(search)),
+        objective=aim,
         trials={},
         get_space=kt.HyperParameters,
     )
@@ -55,8 +51,3 @@ def write_project(
     oracle.trials.update(trials)
     logger.on_search_end()
     return len(ended)
-
-
-def _objectives(search: SearchView) -> Any:
-    objectives = [kt.Objective(name, direction) for name, direction in search.objectives]
-    return objectives if len(objectives) > 1 else objectives[0]

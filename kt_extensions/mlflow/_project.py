@@ -7,13 +7,10 @@ import types
 from typing import Any
 
 import keras_tuner as kt
-from keras_tuner.engine.trial import Trial
-from keras_tuner.src.engine.objective import create_objective
 
-from kt_extensions import store
 from kt_extensions.mlflow._logger import MLflowLogger
 from kt_extensions.mlflow._trial import FINISHED
-from kt_extensions.searches import SearchView, view_of
+from kt_extensions.recorded import recorded
 
 
 def write_project(
@@ -47,11 +44,10 @@ def write_project(
         >>> write_project("results/digits", "http://127.0.0.1:5000")  # doctest: +SKIP
         50
     """
-    search = view_of(project)
-    trials = {state["trial_id"]: Trial.from_state(state) for state in store.read_trials(project)}
+    search, trials, aim = recorded(project, objective)
     oracle = types.SimpleNamespace(
-        objective=create_objective(objective or _objectives(search)),
-        trials={view.trial_id: trials[view.trial_id] for view in search.trials},
+        objective=aim,
+        trials=trials,
         get_space=kt.HyperParameters,
     )
     logger = MLflowLogger(tracking_uri, experiment_name)
@@ -63,8 +59,3 @@ def write_project(
             "or correct the address."
         )
     return sum(trial.status in FINISHED for trial in trials.values())
-
-
-def _objectives(search: SearchView) -> Any:
-    objectives = [kt.Objective(name, direction) for name, direction in search.objectives]
-    return objectives if len(objectives) > 1 else objectives[0]
