@@ -47,6 +47,20 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     return listed
 
 
+def check_hypermodel(hypermodel: Any, is_needed: bool) -> None:
+    """Checks that there is a hypermodel.
+
+    Raises:
+        ValueError: If there is none, and it is needed.
+    """
+    if hypermodel is None and is_needed:
+        raise ValueError(
+            "Expected `hypermodel`, a function from HyperParameters to a compiled model. "
+            "Received: hypermodel=None. It may be left out only by a subclass that overrides "
+            "`run_trial`."
+        )
+
+
 def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
     """Checks the rules that end a search before its last trial.
 
@@ -63,3 +77,9 @@ def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | No
             f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
             "use `max_trials`."
         )
+
+
+def takes_verbose(hypermodel: Any) -> bool:
+    """Whether its `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
+    fit = getattr(type(hypermodel), "fit", None)
+    return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")

@@ -14,11 +14,11 @@ from kt_extensions import objectives, storage
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
-from kt_extensions.tuners.best import BestTrials
 from kt_extensions.tuners.promotable import promotable
+from kt_extensions.tuners.stopping import StoppingRules
 
 
-class KeptFiles(BestTrials):
+class KeptFiles(StoppingRules):
     """A tuner that deletes what its trials have left behind once it is of no use any more.
 
     In a search with a chief each worker does so for its own trials and those that these go on from;
@@ -41,9 +41,6 @@ class KeptFiles(BestTrials):
         """Runs trials one after the other, as KerasTuner does."""
         super().search(*args, **kwargs)
 
-    def _reason_to_stop(self) -> str | None:
-        return None
-
     def on_trial_begin(self, trial: Trial) -> None:
         """Notes whose files are in use."""
         self._running = self._own() | {trial.trial_id}
@@ -64,6 +61,8 @@ class KeptFiles(BestTrials):
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns the model of a trial, with the weights of its best epoch.
 
+        The optimizer starts anew: it is not part of what KerasTuner restores.
+
         Raises:
             FileNotFoundError: If they were deleted, as `Snapshots(keep="best")` asks for.
         """
@@ -76,7 +75,9 @@ class KeptFiles(BestTrials):
                 "`get_best_hyperparameters(n)`; to have the models of all, search with another "
                 "`keep`."
             )
-        return super().load_model(trial)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return super().load_model(trial)
 
     def _holders(self) -> set[str]:
         """Returns the trials that may have files: a worker's own, or all of the project."""

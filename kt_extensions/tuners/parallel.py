@@ -80,10 +80,16 @@ class ParallelTrials(ContinuedByHand):
         if self._own_crew is not None:
             self._run_in_own_crew(self._own_crew, trial)
             return
+        args, kwargs = self._made(args, kwargs)
+        super()._try_run_and_update_trial(trial, *args, **kwargs)
+
+    def _made(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns the arguments of `fit` in this process; data are made once for a search."""
         if self._data is None:
             self._data = made(args, kwargs)
-        args, kwargs = self._data
-        super()._try_run_and_update_trial(trial, *args, **kwargs)
+        return self._data
 
     def _run_in_own_crew(self, crew: Crew, trial: Trial) -> None:
         outcome = self._outcome(crew, self.call(trial))

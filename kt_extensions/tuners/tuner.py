@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions import storage
-from kt_extensions.data import made
 from kt_extensions.distribute import Strategy
 from kt_extensions.hparams import HParamsLogger, part_folders
 from kt_extensions.isolation import Limits
@@ -27,7 +25,12 @@ from kt_extensions.record import EPOCHS
 from kt_extensions.snapshot import Snapshots
 from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
-from kt_extensions.tuners.checks import as_callbacks, check_reported, check_stopping
+from kt_extensions.tuners.checks import (
+    as_callbacks,
+    check_hypermodel,
+    check_reported,
+    takes_verbose,
+)
 from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
@@ -115,6 +118,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
     ```
     """
 
+    _execution = 0  # the number of the training in its trial
+
     def __init__(
         self,
         oracle: kt.Oracle,
@@ -137,15 +142,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
         strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
-        check_stopping(oracle, max_time, patience)
-        if hypermodel is None and type(self).run_trial is Tuner.run_trial:
-            raise ValueError(
-                "Expected `hypermodel`, a function from HyperParameters to a compiled model. "
-                "Received: hypermodel=None. It may be left out only by a subclass that overrides "
-                "`run_trial`."
-            )
-        self.max_time = max_time
-        self.patience = patience
+        check_hypermodel(hypermodel, is_needed=type(self).run_trial is Tuner.run_trial)
+        self._stop_after(oracle, max_time, patience)
         self.snapshots = checked(snapshots)
         self._workers = Workers(
             workers,
@@ -158,11 +156,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
         )
         given = kwargs.get("distribution_strategy")
         kwargs["distribution_strategy"] = self._distribute(strategy, given)
-        self._seconds_before = 0.0
         self._asked: arguments.Arguments = {}
-        self._began: float | None = None
-        self._execution = 0
-        self._has_trained = False
         self._long_lived = LongLived()
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
@@ -172,7 +166,6 @@ class Tuner(RepeatedTrials, ParallelTrials):
         self._report_to(oracle, pruner)
         self._cross_validate(cross_validation)
         self._hparams = HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
-        self._progress: SearchProgress | None = None
         if not is_worker():
             self._take_up(kwargs)
 
@@ -207,6 +200,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
             RuntimeError: If another search is running in the project folder.
         """
         self._began = time.monotonic() if self._by_hand is None else None
+        self._data = None
         if is_chief():
             with exclusively(self.project_dir):
                 try:
@@ -214,11 +208,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
                 finally:
                     self._log_for_workers()
             return
-        self._prepare(fit_args, fit_kwargs)
-        self._compare(fit_args, fit_kwargs)
         verbose = fit_kwargs.get("verbose", 1)
         if "verbose" in fit_kwargs:
             fit_kwargs["verbose"] = 2 if verbose == 2 else 0
+        self._prepare(fit_args, fit_kwargs)
+        self._compare(fit_args, fit_kwargs)
         if verbose:
             self._progress = SearchProgress(self.oracle, self._planned_trials())
         alone = contextlib.nullcontext() if is_worker() else exclusively(self.project_dir)
@@ -254,8 +248,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
         if prepare is None:
             return
         hp = self.oracle.get_space()
-        fit_args, fit_kwargs = made(fit_args, fit_kwargs)
-        prepare(hp, *fit_args, **fit_kwargs)
+        args, kwargs = self._made(fit_args, fit_kwargs)
+        prepare(hp, *args, **kwargs)
         self.oracle.update_space(hp)
 
     # The hooks that KerasTuner calls.
@@ -270,13 +264,6 @@ class Tuner(RepeatedTrials, ParallelTrials):
             self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
         if self._progress is not None:
             self._progress.on_search_begin()
-
-    def pre_create_trial(self) -> None:
-        """Applies the stopping rules to an oracle that does not ask for them itself."""
-        super().pre_create_trial()
-        local = not is_worker() and not isinstance(self.oracle, SamplerOracle)
-        if local and self._reason_to_stop() is not None:
-            self.oracle.max_trials = -1  # reached, even by no trial at all
 
     def on_trial_begin(self, trial: Trial) -> None:
         """Tells the log and the display that a trial begins."""
@@ -325,7 +312,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
         """
         self._execution = 0
         kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"))
-        if self._fit_takes_verbose():
+        if takes_verbose(self.hypermodel):
             kwargs.setdefault("verbose", 0)
         if EPOCHS in trial.hyperparameters.values:
             kwargs["epochs"] = trial.hyperparameters.values[EPOCHS]
@@ -377,15 +364,6 @@ class Tuner(RepeatedTrials, ParallelTrials):
         self._long_lived.watch(model)
         return model
 
-    def load_model(self, trial: Trial) -> keras.Model:
-        """Returns the model of a trial, with the weights of its best epoch.
-
-        The optimizer starts anew: it is not part of what KerasTuner restores.
-        """
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return super().load_model(trial)
-
     def save(self) -> None:
         """Saves the oracle and the tuner's own state, the latter atomically."""
         if not is_worker():
@@ -394,12 +372,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
 
     def get_state(self) -> dict[str, Any]:
         """Returns what the tuner itself has to remember: seconds spent, arguments of `search`."""
-        return {**super().get_state(), "seconds": self._seconds(), "asked": self._asked}
+        return {**super().get_state(), "asked": self._asked}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Takes up the state of an earlier run."""
         super().set_state(state)
-        self._seconds_before = float(state.get("seconds", 0.0))
         self._asked = state.get("asked", {})
 
     def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
@@ -420,24 +397,3 @@ class Tuner(RepeatedTrials, ParallelTrials):
             if self._progress is not None:
                 self._progress.on_search_end(reason)
             self._progress = None
-
-    def _restore_max_trials(self, max_trials: int | None) -> None:
-        """Lets a further search go on where a stopping rule ended this one."""
-        if not is_worker():
-            self.oracle.max_trials = max_trials
-
-    def _seconds(self) -> float:
-        running = 0.0 if self._began is None else time.monotonic() - self._began
-        return self._seconds_before + running
-
-    def _reason_to_stop(self) -> str | None:
-        if self.max_time is not None and self._seconds() >= self.max_time:
-            return f"max_time={self.max_time} s is over"
-        if self.patience is not None and self.trials_since_best() >= self.patience:
-            return f"no better trial in the last {self.patience}"
-        return None
-
-    def _fit_takes_verbose(self) -> bool:
-        """Whether `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
-        fit = getattr(type(self.hypermodel), "fit", None)
-        return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
