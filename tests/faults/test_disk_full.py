@@ -25,7 +25,7 @@ from kt_extensions.reports import Message
 
 N_TRIALS = 6
 DISK = 600 * 1024  # bytes
-FREE = [0, 4, 8, 16, 24, 32, 48, 64]  # kB left at the beginning
+FREE = [0, 4, 16, 32, 64]  # kB left at the beginning
 
 
 class Declaring(kt.HyperModel):

@@ -48,8 +48,10 @@ def suggested(history, seed=0, **settings):
 
 
 class TestSearch:
-    @pytest.mark.parametrize("acquisition", ACQUISITIONS)
-    @pytest.mark.parametrize("surrogate", NAMES)
+    @pytest.mark.parametrize(
+        "surrogate, acquisition",
+        [("GP", "EI"), ("RF", "EI"), ("RF", "PI"), ("RF", "LCB"), ("ET", "EI"), ("GBRT", "EI")],
+    )
     def test_is_better_than_random(self, surrogate, acquisition):
         sampler = Skopt(surrogate=surrogate, acquisition=acquisition)
         ours = [search(sampler, SQUARE, bowl, 30, seed).y.min() for seed in range(2)]
