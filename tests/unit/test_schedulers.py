@@ -20,7 +20,7 @@ from kt_extensions.schedulers import (
     SuccessiveHalving,
     Wait,
 )
-from kt_extensions.schedulers.brackets import hyperband, new_epochs, rung_epochs
+from kt_extensions.schedulers.brackets import Bracket, hyperband, rung_epochs
 from kt_extensions.space import Dimension, Interval, SearchSpace
 
 SPACE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
@@ -83,6 +83,12 @@ def sizes(history: History) -> dict[tuple[int, int], list[int]]:
 def trained(history: History) -> int:
     before = np.where(history.parent >= 0, history.budget[history.parent], 0)
     return int((history.budget - before).sum())
+
+
+def new_epochs(bracket: Bracket) -> int:
+    """Returns the epochs that a bracket trains if promoted trials go on where they were."""
+    before = (0, *(rung.epochs for rung in bracket[:-1]))
+    return sum(r.size * (r.epochs - b) for r, b in zip(bracket, before, strict=True))
 
 
 class TestBrackets:
