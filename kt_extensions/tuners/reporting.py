@@ -191,11 +191,11 @@ class ReportedTrials(ChiefOrWorker):
         Returns:
             A list with a dictionary for each trial: `trial_id`; `status`, that of KerasTuner, or
             "PRUNED"; `scores`, that of each execution, and `score`, their mean, `None` if there is
-            none; `values` of the hyperparameters; `epochs`,
-            how many were trained in all executions; `history`, for each execution a dictionary of
-            lists, `epoch` and the metrics by name; `parent`, the trial that it goes on from, or
-            `None`; `duration` in seconds, of all attempts; `message`, why it failed or was pruned.
-            It can be saved by `to_csv(file)` and `to_json(file)`, and `to_pandas()` makes a table.
+            none; `values` of the hyperparameters; `epochs`, how many were trained in all
+            executions; `history`, for each execution a dictionary of lists, `epoch` and the metrics
+            by name; `parent`, the trial that it goes on from, or `None`; `duration` in seconds, of
+            all attempts; `message`, why it failed or was pruned. It can be saved by `to_csv(file)`
+            and `to_json(file)`, and `to_pandas()` makes a table.
 
         Raises:
             RuntimeError: On a worker: the chief has the trials.
