@@ -190,6 +190,11 @@ class CurveLogger(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         execution: Where to write; nothing is opened before training begins.
+
+    Example:
+        >>> logger = HParamsLogger("logs")  # doctest: +SKIP
+        >>> callback = CurveLogger(logger.execution(trial, 0))  # doctest: +SKIP
+        >>> model.fit(x, y, callbacks=[callback])  # doctest: +SKIP
     """
 
     def __init__(self, execution: Execution) -> None:
