@@ -143,7 +143,10 @@ class TestHyperband:
     @pytest.mark.parametrize("workers", [1, 7])
     def test_promotes_the_best_of_the_rung_below(self, workers: int) -> None:
         history = Search(Hyperband(27), workers=workers).run()
-        for number in np.flatnonzero(history.parent >= 0):
+        going_on = np.flatnonzero(history.parent >= 0)
+        above = [rung.size for bracket in hyperband(27, 3) for rung in bracket[1:]]
+        assert len(going_on) == sum(above)
+        for number in going_on:
             parent = history.parent[number]
             assert history.bracket[parent] == history.bracket[number]
             assert history.rung[parent] == history.rung[number] - 1
