@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from kt_extensions.attaching import attach
 from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._callbacks import part_folders
@@ -18,6 +17,7 @@ from kt_extensions.hparams._experiment import Columns
 from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
+from kt_extensions.logs.attaching import attach
 from kt_extensions.searches import SearchView, view_of_oracle
 
 _FINISHED = ("COMPLETED", "FAILED")

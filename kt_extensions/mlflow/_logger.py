@@ -11,8 +11,8 @@ from typing import Any, cast
 import keras
 
 from kt_extensions import storage
-from kt_extensions.attaching import attach
 from kt_extensions.hparams import CurveLogger
+from kt_extensions.logs.attaching import attach
 from kt_extensions.mlflow._ending import end, view_at_end
 from kt_extensions.mlflow._search import SearchRun, params_of, tags_of
 from kt_extensions.mlflow._server import Server, import_mlflow
