@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import keras
 
@@ -121,7 +121,7 @@ class MLflowLogger:
         Returns:
             A callback for `Model.fit`.
         """
-        return CurveLogger(cast(Any, self.execution(trial, execution)))
+        return CurveLogger(self.execution(trial, execution))
 
     def execution(self, trial: Any, execution: int) -> Execution:
         """Makes what `callback` logs to, for a training in another process.
