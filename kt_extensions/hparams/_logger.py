@@ -18,6 +18,7 @@ from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
 from kt_extensions.logs.attaching import attach
+from kt_extensions.logs.base import not_begun
 from kt_extensions.searches import SearchView, view_of_oracle
 
 _FINISHED = ("COMPLETED", "FAILED")
@@ -252,10 +253,7 @@ class HParamsLogger:
 
     def _opened(self) -> tuple[layout.SearchFolder, Columns]:
         if self._search is None or self._columns is None:
-            raise RuntimeError(
-                "Expected on_search_begin(oracle, project_dir, project_name) to be called before "
-                "trials are logged. Call it from the tuner's on_search_begin."
-            )
+            raise not_begun()
         return self._search, self._columns
 
 

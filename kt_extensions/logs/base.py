@@ -47,3 +47,11 @@ class SearchLog(Protocol):
 
     def on_search_end(self) -> None:
         """Is called when the search has ended, whatever has ended it."""
+
+
+def not_begun() -> RuntimeError:
+    """Returns the error of a log that is told of a trial, and was not told of the search."""
+    return RuntimeError(
+        "Expected on_search_begin(oracle, project_dir, project_name) to be called before trials "
+        "are logged. Call it from the tuner's on_search_begin."
+    )

@@ -13,6 +13,7 @@ import keras
 from kt_extensions import storage
 from kt_extensions.hparams import CurveLogger
 from kt_extensions.logs.attaching import attach
+from kt_extensions.logs.base import not_begun
 from kt_extensions.mlflow._ending import end, view_at_end
 from kt_extensions.mlflow._search import SearchRun, params_of, tags_of
 from kt_extensions.mlflow._server import Server, import_mlflow
@@ -232,8 +233,5 @@ class MLflowLogger:
 
     def _opened(self) -> SearchRun:
         if self._search is None:
-            raise RuntimeError(
-                "Expected on_search_begin(oracle, project_dir, project_name) to be called before "
-                "trials are logged. Call it from the tuner's on_search_begin."
-            )
+            raise not_begun()
         return self._search
