@@ -26,6 +26,10 @@ class Run:
         rung: Its place in the bracket, from 0.
         epochs: The epochs after which it ends, those of the trials that it goes on from included.
         parent: Number of the trial that it goes on from, -1 for none.
+
+    Example:
+        >>> Run(bracket=0, rung=1, epochs=9, parent=4)
+        Run(bracket=0, rung=1, epochs=9, parent=4)
     """
 
     bracket: int
@@ -60,6 +64,8 @@ class History:
         tried: Keys (`SearchSpace.key`) of the configurations that were tried in this search.
         number: How many trials this search has made; `n` is larger if it was warm-started.
         seed: The seed of the search, the same for all its trials.
+
+    Example: see `from_observations`.
     """
 
     space: SearchSpace
@@ -117,6 +123,17 @@ class TrialTable:
         space: The search space, of `d` dimensions.
         seed: The seed of the search.
         objectives: How many objectives a trial has.
+
+    Example:
+        >>> from kt_extensions.space import Dimension, Options
+        >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
+        >>> table = TrialTable(space, seed=0)
+        >>> table.start("00", space.encode({"a": "y"}), proposal=np.array([0.9]))
+        >>> table.history().pending.tolist()
+        [True]
+        >>> table.finish("00", space.encode({"a": "y"}), 0.5)
+        >>> table.history().y.tolist()
+        [0.5]
     """
 
     def __init__(self, space: SearchSpace, seed: int, objectives: int = 1) -> None:

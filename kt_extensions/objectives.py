@@ -17,33 +17,22 @@ _MAXIMIZED = frozenset(
     {
         *("accuracy", "acc", "binary_accuracy", "categorical_accuracy"),
         *("sparse_categorical_accuracy", "top_k_categorical_accuracy"),
-        *("sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score"),
-        *(
-            "fbeta_score",
-            "f_beta_score",
-            "precision_at_recall",
-            "recall_at_precision",
-            "true_positives",
-        ),
-        *("sensitivity_at_specificity", "specificity_at_sensitivity", "true_negatives"),
-        *("r2_score", "cosine_similarity", "io_u", "binary_io_u", "mean_io_u", "one_hot_io_u"),
-        *("one_hot_mean_io_u", "pearson_correlation", "concordance_correlation"),
+        *("sparse_top_k_categorical_accuracy", "true_positives", "true_negatives"),
+        *("auc", "precision", "recall", "precision_at_recall", "recall_at_precision"),
+        *("sensitivity_at_specificity", "specificity_at_sensitivity"),
+        *("f1_score", "fbeta_score", "f_beta_score"),
+        *("io_u", "binary_io_u", "mean_io_u", "one_hot_io_u", "one_hot_mean_io_u"),
+        *("r2_score", "cosine_similarity", "pearson_correlation", "concordance_correlation"),
     }
 )
 _MINIMIZED = frozenset(
     {
-        *("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "mape", "msle"),
-        *("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "logcosh"),
-        *(
-            "root_mean_squared_error",
-            "log_cosh",
-            "log_cosh_error",
-            "crossentropy",
-            "ce",
-            "binary_crossentropy",
-        ),
-        *("categorical_crossentropy", "sparse_categorical_crossentropy", "kl_divergence", "kld"),
-        *("poisson", "hinge", "squared_hinge", "categorical_hinge", "huber", "huber_loss"),
+        *("loss", "mse", "mean_squared_error", "root_mean_squared_error"),
+        *("mae", "mean_absolute_error", "mape", "mean_absolute_percentage_error"),
+        *("msle", "mean_squared_logarithmic_error", "logcosh", "log_cosh", "log_cosh_error"),
+        *("huber", "huber_loss", "hinge", "squared_hinge", "categorical_hinge", "poisson"),
+        *("crossentropy", "ce", "binary_crossentropy", "categorical_crossentropy"),
+        *("sparse_categorical_crossentropy", "kl_divergence", "kld"),
         *("false_positives", "false_negatives"),
     }
 )

@@ -18,9 +18,7 @@ Integers = NDArray[np.int64]
 
 _TOLD_APART = 500  # trials whose fronts are told apart if there are three objectives or more
 _CONSIDERED = 2000  # trials that `places` compares with each other then
-_REFERENCE = (
-    1.1  # where the volume ends that a trial adds to its front; 1 is the worst in the front
-)
+_REFERENCE = 1.1  # where the volume of a trial ends; 1 is the worst in its front
 _AUGMENTATION = 0.05  # rho in Knowles 2006
 _LEAST_FLOAT = float(np.finfo(float).tiny)
 

@@ -27,6 +27,10 @@ from kt_extensions.store import Event, EventLog
 
 EPOCHS, INITIAL_EPOCH, PARENT = "tuner/epochs", "tuner/initial_epoch", "tuner/trial_id"
 """Values by which KerasTuner's Hyperband tells a tuner how far to train, and where to go on."""
+BRACKET, ROUND = "tuner/bracket", "tuner/round"
+"""Values by which it tells how often the trial's bracket halves, and how often the trial has."""
+RESERVED = "tuner/"
+"""What the names of all these begin with, and those of no hyperparameter."""
 FORMAT = 1
 """Of the log; raised when older programs could not read what newer ones write."""
 
@@ -193,11 +197,16 @@ def _sign(direction: str) -> float:
 
 def by_hand(values: Mapping[str, Any]) -> bool:
     """Whether a person had a trial with these values go on from another one, not a scheduler."""
-    return values.get(PARENT) is not None and "tuner/round" not in values
+    return values.get(PARENT) is not None and ROUND not in values
+
+
+def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of hyperparameters, without what a scheduler says of the trial."""
+    return {name: value for name, value in values.items() if not name.startswith(RESERVED)}
 
 
 def name_of(values: Mapping[str, Any]) -> str:
-    """Returns a name for a configuration that a person asked for."""
+    """Returns a name for a configuration, the same for the same values."""
     return json.dumps(values, sort_keys=True)
 
 

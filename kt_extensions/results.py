@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kt_extensions.reports import TrialReport
 from kt_extensions.store import write_atomically
 
 _COLUMNS = ("trial_id", "status", "score", "epochs", "duration", "parent", "message")
@@ -71,6 +72,48 @@ class Results(list[dict[str, Any]]):
                 "`pip install pandas`, or use `rows()` or `to_csv(file)`."
             ) from error
         return pandas.DataFrame(self.rows())
+
+
+def trial_result(
+    report: TrialReport,
+    *,
+    trial_id: str,
+    status: str,
+    score: float | None,
+    values: Mapping[str, Any],
+    parent: str | None,
+    message: str | None,
+) -> dict[str, Any]:
+    """Returns what `Results` tells of a trial; see `kt_extensions.Tuner.results`.
+
+    Args:
+        report: What the trial has reported.
+        trial_id: Its name.
+        status: That of KerasTuner, or `"PRUNED"`.
+        score: Its score; `None` if it has none.
+        values: Its hyperparameters.
+        parent: The trial that it goes on from; `None` for none.
+        message: Why it failed or was pruned.
+
+    Example:
+
+    >>> told = {"status": "RUNNING", "score": None, "values": {}, "parent": None, "message": None}
+    >>> [*trial_result(TrialReport(), trial_id="00", **told)]  # doctest: +NORMALIZE_WHITESPACE
+    ['trial_id', 'status', 'scores', 'score', 'values', 'epochs', 'history', 'parent', 'duration',
+     'message']
+    """
+    return {
+        "trial_id": trial_id,
+        "status": status,
+        "scores": [score for _, score in sorted(report.scores.items())],
+        "score": score,
+        "values": dict(values),
+        "epochs": report.epochs,
+        "history": report.histories(),
+        "parent": parent,
+        "duration": report.seconds,
+        "message": message,
+    }
 
 
 def _row(result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:

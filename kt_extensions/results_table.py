@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial
 from rich.markup import escape
 
 from kt_extensions import objectives, wording
+from kt_extensions.record import own_values
 from kt_extensions.reports import is_pruned
 
 
@@ -44,5 +45,5 @@ def results_table(trials: Iterable[Trial], objective: Any, title: str) -> rich.t
 
 
 def _told(values: dict[str, Any]) -> str:
-    own = ((name, value) for name, value in values.items() if not name.startswith("tuner/"))
+    own = own_values(values).items()
     return "  ".join(f"{name}={wording.value(value)}" for name, value in own)

@@ -218,6 +218,9 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule
 def staircase(schedule: Schedule) -> Schedule:
     """Keeps the value of each whole epoch or step until the next one.
 
+    Args:
+        schedule: Any function from time to a factor.
+
     Example:
 
     >>> [staircase(exponential(0.5))(t) for t in (0, 0.5, 1, 1.9, 2)]
@@ -227,7 +230,24 @@ def staircase(schedule: Schedule) -> Schedule:
 
 
 def check(name: str, received: object, holds: Callable[[Any], bool], expected: str) -> None:
-    """Raises a `ValueError` unless an argument is a number for which a condition holds."""
+    """Checks an argument that is to be a number for which a condition holds.
+
+    Args:
+        name: Its name.
+        received: What was passed.
+        holds: The condition.
+        expected: The condition in words.
+
+    Raises:
+        ValueError: If it is none.
+
+    Example:
+
+    >>> check("rate", -1, lambda r: r >= 0, "a number of at least 0")
+    Traceback (most recent call last):
+        ...
+    ValueError: Expected `rate` to be a number of at least 0. Received: rate=-1.
+    """
     if not _is_number(received) or not holds(received):
         _fail(name, received, expected)
 

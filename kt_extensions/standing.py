@@ -12,7 +12,7 @@ import numpy as np
 from kt_extensions import pareto
 from kt_extensions.description import SpaceDescription, describe
 from kt_extensions.reports import TrialReport, read_report
-from kt_extensions.results import Results
+from kt_extensions.results import Results, trial_result
 from kt_extensions.searches import SearchView, TrialView
 
 
@@ -98,19 +98,15 @@ def _report(search: SearchView, trial: TrialView) -> TrialReport:
 
 
 def _result(search: SearchView, trial: TrialView) -> dict[str, Any]:
-    report = _report(search, trial)
-    return {
-        "trial_id": trial.trial_id,
-        "status": trial.status,
-        "scores": [score for _, score in sorted(report.scores.items())],
-        "score": trial.score,
-        "values": trial.values,
-        "epochs": trial.epochs,
-        "history": trial.history,
-        "parent": trial.parent,
-        "duration": trial.duration,
-        "message": trial.message,
-    }
+    return trial_result(
+        _report(search, trial),
+        trial_id=trial.trial_id,
+        status=trial.status,
+        score=trial.score,
+        values=trial.values,
+        parent=trial.parent,
+        message=trial.message,
+    )
 
 
 def _minimized(search: SearchView, trials: list[TrialView]) -> Any:

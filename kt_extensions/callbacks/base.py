@@ -30,6 +30,14 @@ class RateCallback(keras.callbacks.Callback):  # type: ignore[misc]
     Raises:
         ValueError: If `optimizers` holds no names; at the start of the training, if the model has
             no such optimizer, or one whose rate is a Keras `LearningRateSchedule`.
+
+    Example:
+
+    >>> class Halving(RateCallback):
+    ...     def factor(self, now, base):
+    ...         return 0.5 ** now.epochs
+    >>> Halving().factor(Time(epochs=2, steps=64), base=0.1)
+    0.25
     """
 
     def __init__(self, *, optimizers: str | Sequence[str] = "optimizer") -> None:

@@ -26,7 +26,23 @@ OWNERS = {
 
 @dataclass(frozen=True)
 class ScheduleSpace:
-    """The schedules to choose from, and the ranges of their settings by name."""
+    """The schedules to choose from, and the ranges of their settings.
+
+    Args:
+        schedule: The names of the schedules.
+        settings: The ranges of what only some schedules have.
+        warmup_epochs: The range of the epochs of the warm-up, 0 for none.
+        epochs: After how many the cosine is at its end; `None` for those of `fit`.
+        monitor: The metric of the plateau.
+
+    Example:
+
+    >>> import keras_tuner as kt
+    >>> hp = kt.HyperParameters()
+    >>> space = ScheduleSpace.of(schedule="step", warmup_epochs=0)
+    >>> [type(callback).__name__ for callback in space.declare(hp)], [*hp.values]
+    (['StepDecay'], ['drop', 'step_epochs'])
+    """
 
     schedule: ranges.Discrete
     settings: tuple[ranges.Range, ...]

@@ -21,6 +21,12 @@ def part_folders(
         trial_id: The name of the trial.
         execution: Which training of the trial it is.
         configure: KerasTuner's own way for some, or nothing where it would write rows, too.
+
+    Example:
+        >>> board = keras.callbacks.TensorBoard("boards")
+        >>> part_folders([board], "07", 0, lambda: None)
+        >>> board.log_dir
+        'boards/07/execution0'
     """
     own = [call for call in callbacks if isinstance(call, keras.callbacks.TensorBoard)]
     before = [callback.log_dir for callback in own]

@@ -23,9 +23,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 ENDED_SUFFIX = ".ended"
 _PREFIX = "events.out.tfevents."
-_HEAD = struct.Struct(
-    "<Q4x"
-)  # A record: its length, a checksum of that, its bytes, their checksum.
+# A record is its length, a checksum of that, its bytes, and a checksum of these.
+_HEAD = struct.Struct("<Q4x")
 _CHECK = 4
 _numbers = itertools.count()
 

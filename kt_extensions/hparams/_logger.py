@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from kt_extensions.attaching import attach
 from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._callbacks import part_folders
@@ -18,6 +17,8 @@ from kt_extensions.hparams._experiment import Columns
 from kt_extensions.hparams._record import Ending, Trained
 from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tolerant
 from kt_extensions.hparams._summary import write_summary
+from kt_extensions.logs.attaching import attach
+from kt_extensions.logs.base import not_begun
 from kt_extensions.searches import SearchView, view_of_oracle
 
 _FINISHED = ("COMPLETED", "FAILED")
@@ -252,10 +253,7 @@ class HParamsLogger:
 
     def _opened(self) -> tuple[layout.SearchFolder, Columns]:
         if self._search is None or self._columns is None:
-            raise RuntimeError(
-                "Expected on_search_begin(oracle, project_dir, project_name) to be called before "
-                "trials are logged. Call it from the tuner's on_search_begin."
-            )
+            raise not_begun()
         return self._search, self._columns
 
 

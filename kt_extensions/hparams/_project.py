@@ -9,7 +9,7 @@ from typing import Any
 import keras_tuner as kt
 
 from kt_extensions.hparams._logger import HParamsLogger
-from kt_extensions.recorded import recorded
+from kt_extensions.logs.recorded import recorded
 
 
 def write_project(

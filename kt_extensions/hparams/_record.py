@@ -16,8 +16,8 @@ from kt_extensions import objectives
 from kt_extensions.hparams import _columns as columns_of
 from kt_extensions.hparams._events import ENDED_SUFFIX, hparams_event, scalar_event, write_events
 from kt_extensions.hparams._facts import facts
+from kt_extensions.logs.trial_facts import active_values, value_at_best
 from kt_extensions.reports import is_pruned
-from kt_extensions.trial_facts import active_values, value_at_best
 
 Point = tuple[int, float, float]
 """An epoch, a wall time in seconds since 1970, a value."""

@@ -17,6 +17,7 @@ from kt_extensions.hparams._earlier import Earlier, earlier_of
 from kt_extensions.hparams._events import EventFile
 from kt_extensions.hparams._experiment import Columns
 from kt_extensions.hparams._record import Trained, write_start
+from kt_extensions.logs.base import TrainingLog
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -190,9 +191,14 @@ class CurveLogger(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         execution: Where to write; nothing is opened before training begins.
+
+    Example:
+        >>> logger = HParamsLogger("logs")  # doctest: +SKIP
+        >>> callback = CurveLogger(logger.execution(trial, 0))  # doctest: +SKIP
+        >>> model.fit(x, y, callbacks=[callback])  # doctest: +SKIP
     """
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: TrainingLog) -> None:
         super().__init__()
         self._execution = execution
 

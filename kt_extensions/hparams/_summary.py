@@ -14,7 +14,7 @@ from tensorboard.plugins.text import metadata as texts
 
 from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.hparams._events import write_events
-from kt_extensions.markdown import markdown
+from kt_extensions.logs.markdown import markdown
 from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:

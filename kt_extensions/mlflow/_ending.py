@@ -12,7 +12,7 @@ from typing import Any
 
 from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.html_report import write_report
-from kt_extensions.markdown import markdown
+from kt_extensions.logs.markdown import markdown
 from kt_extensions.mlflow._model import log_model
 from kt_extensions.mlflow._search import SearchRun, space_of
 from kt_extensions.searches import SearchView, TrialView, view_of, view_of_oracle

@@ -6,13 +6,14 @@ import os
 import sys
 import time
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import keras
 
 from kt_extensions import storage
-from kt_extensions.attaching import attach
 from kt_extensions.hparams import CurveLogger
+from kt_extensions.logs.attaching import attach
+from kt_extensions.logs.base import not_begun
 from kt_extensions.mlflow._ending import end, view_at_end
 from kt_extensions.mlflow._search import SearchRun, params_of, tags_of
 from kt_extensions.mlflow._server import Server, import_mlflow
@@ -121,7 +122,7 @@ class MLflowLogger:
         Returns:
             A callback for `Model.fit`.
         """
-        return CurveLogger(cast(Any, self.execution(trial, execution)))
+        return CurveLogger(self.execution(trial, execution))
 
     def execution(self, trial: Any, execution: int) -> Execution:
         """Makes what `callback` logs to, for a training in another process.
@@ -232,8 +233,5 @@ class MLflowLogger:
 
     def _opened(self) -> SearchRun:
         if self._search is None:
-            raise RuntimeError(
-                "Expected on_search_begin(oracle, project_dir, project_name) to be called before "
-                "trials are logged. Call it from the tuner's on_search_begin."
-            )
+            raise not_begun()
         return self._search

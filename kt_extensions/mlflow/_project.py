@@ -8,9 +8,9 @@ from typing import Any
 
 import keras_tuner as kt
 
+from kt_extensions.logs.recorded import recorded
 from kt_extensions.mlflow._logger import MLflowLogger
 from kt_extensions.mlflow._trial import FINISHED
-from kt_extensions.recorded import recorded
 
 
 def write_project(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kt_extensions.record import name_of
+from kt_extensions.record import name_of, own_values
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array, Interval, Value
 
@@ -27,7 +27,7 @@ class Queue:
 
         What a scheduler said of a trial with these values, by names `tuner/...`, is left out.
         """
-        own = {name: v for name, v in values.items() if not name.startswith("tuner/")}
+        own = own_values(values)
         if space is not None:
             space.check(own)
         self._asked.append(own)

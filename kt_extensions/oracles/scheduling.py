@@ -9,7 +9,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions.history import Run, TrialTable
-from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT
+from kt_extensions.record import BRACKET, EPOCHS, INITIAL_EPOCH, PARENT, ROUND, own_values
 
 
 def schedule_values(table: TrialTable, run: Run, halvings: int) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def schedule_values(table: TrialTable, run: Run, halvings: int) -> dict[str, Any
     values: dict[str, Any] = {
         EPOCHS: run.epochs,
         INITIAL_EPOCH: 0,
-        "tuner/bracket": halvings,
-        "tuner/round": run.rung,
+        BRACKET: halvings,
+        ROUND: run.rung,
     }
     if run.parent >= 0:
         values[INITIAL_EPOCH] = int(table.history().budget[run.parent])
@@ -37,8 +37,4 @@ def promoted(table: TrialTable, trials: Mapping[str, Trial], run: Run) -> dict[s
     """Returns the values and the point of the trial that is promoted, for the one that goes on."""
     parent = trials[table.trial_id(run.parent)]
     point = np.nan_to_num(table.history().proposal[run.parent], nan=0.5)
-    own = parent.hyperparameters.values.items()
-    return {
-        "values": {name: value for name, value in own if not name.startswith("tuner/")},
-        "proposal": point.tolist(),
-    }
+    return {"values": own_values(parent.hyperparameters.values), "proposal": point.tolist()}

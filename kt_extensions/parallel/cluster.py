@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kt_extensions.parallel.devices import GROWTH
 from kt_extensions.parallel.ray_worker import Desk, Worker
 
 _STORE = 200_000_000  # bytes of the object store of a cluster on this machine, besides the data
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-_GROWTH = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class Cluster:
@@ -96,7 +96,7 @@ class Cluster:
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC")
         own = {name: threads for name in names}
         mask = {} if n_gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
-        variables = {**own, **_GROWTH, **mask, **self._environment}
+        variables = {**own, **GROWTH, **mask, **self._environment}
         actor = self._ray.remote(Worker).options(
             num_cpus=n_cpus,
             num_gpus=n_gpus,

@@ -16,10 +16,11 @@ _THREADS = (
     "TF_NUM_INTEROP_THREADS",
     "NPROC",  # what XLA, and with it JAX, goes by
 )
-_GROWTH = {
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+GROWTH = {
+    "TF_FORCE_GPU_ALLOWGROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
+"""Has TensorFlow and JAX take memory of a GPU as they need it, not all at once."""
 
 
 def visible_gpus() -> list[str]:
@@ -58,7 +59,7 @@ def environments(workers: int, gpus_per_trial: float | None) -> list[dict[str, s
     """
     gpus = visible_gpus() if workers > 1 or gpus_per_trial is not None else []
     masks = shares(gpus, workers, gpus_per_trial)
-    own = {name: value for name, value in _GROWTH.items() if name not in os.environ and gpus}
+    own = {name: value for name, value in GROWTH.items() if name not in os.environ and gpus}
     if workers > 1:
         share = str(max(1, available_cores() // workers))
         own.update({name: share for name in _THREADS if name not in os.environ})

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kt_extensions.plots.drawing import (
+    PALETTE,
     TEXT,
     check_one_objective,
+    figure_of,
     finish,
     new_axes,
     score_label,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, the most distinct colors first.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES = ("-", "--", "-.", ":")
 
 
@@ -63,12 +63,11 @@ def plot_comparison(
     groups = {name: _views(group) for name, group in searches.items()}
     one = _check_alike([search for group in groups.values() for search in group])
     axes = new_axes() if ax is None else ax
-    looks = zip(itertools.cycle(_COLORS), itertools.cycle(_STYLES), strict=False)
+    looks = zip(itertools.cycle(PALETTE), itertools.cycle(_STYLES), strict=False)
     for (name, group), (color, style) in zip(groups.items(), looks, strict=False):
         _draw(axes, name, _incumbents(group), {"color": color, "ls": style})
     _label(axes, one)
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)
 
 
 def _views(group: Any) -> list[SearchView]:

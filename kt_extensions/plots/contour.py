@@ -11,6 +11,7 @@ from kt_extensions.plots.drawing import (
     TEXT,
     check_one_objective,
     dots,
+    figure_of,
     finish,
     new_axes,
     score_colors,
@@ -84,8 +85,7 @@ def plot_contour(
         write_instead(axes, "no completed trial has both")
     axes.set_xlabel(x, color=TEXT)
     axes.set_ylabel(y, color=TEXT)
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)
 
 
 def _points(search: SearchView, across: Scale, up: Scale) -> Array:

@@ -11,6 +11,7 @@ from kt_extensions.plots.drawing import (
     FAILED,
     TEXT,
     TRIAL,
+    figure_of,
     finish,
     new_axes,
     spans_magnitudes,
@@ -70,8 +71,7 @@ def plot_curves(
     else:
         write_instead(axes, "no learning curve was kept")
     finish(axes, search.name, grid="both")
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)
 
 
 def _check_logged(search: SearchView, metric: str) -> None:

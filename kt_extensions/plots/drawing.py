@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, distinct for every kind of colour vision and in grey print:
 # https://jfly.uni-koeln.de/color/
 TRIAL, BEST, FAILED = "#56B4E9", "#0072B2", "#D55E00"
-TEXT, _LINE, _GRID = "#333333", "#999999", "#E5E5E5"
+TEXT, LINE, _GRID = "#333333", "#999999", "#E5E5E5"
+PALETTE = (BEST, FAILED, "#009E73", "#CC79A7", TRIAL, "#E69F00", "#000000")
+"""For lines, the most distinct colors first; without the yellow, which is too pale."""
 _LOG_RATIO = 100.0
 
 
@@ -39,6 +41,12 @@ def new_figure(width: float = 7, height: float = 4) -> Figure:
     return figure
 
 
+def figure_of(axes: Axes) -> Figure:
+    """Returns the figure of some axes, of those in a subfigure the whole one."""
+    figure: Figure = axes.figure.figure
+    return figure
+
+
 def write_instead(axes: Axes, text: str) -> None:
     """Writes why there is nothing to see."""
     axes.set_xticks([])
@@ -57,8 +65,13 @@ def check_one_objective(search: SearchView, instead: str = "plot_pareto_front") 
 
 def score_label(search: SearchView) -> str:
     """Returns the name of the objective and which of its values are good."""
-    better = "higher" if search.direction == "max" else "lower"
-    return f"{search.objective} ({better} is better)"
+    return objective_label(search.objective, search.direction)
+
+
+def objective_label(name: str, direction: str) -> str:
+    """Returns the name of one of several objectives and which of its values are good."""
+    better = "higher" if direction == "max" else "lower"
+    return f"{name} ({better} is better)"
 
 
 def score_colors(search: SearchView) -> Any:
@@ -92,8 +105,8 @@ def finish(axes: Axes, title: str, grid: Literal["x", "y", "both"]) -> None:
     axes.grid(axis=grid, color=_GRID, lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_LINE)
-    axes.tick_params(which="both", color=_LINE, labelcolor=TEXT)
+    axes.spines[["left", "bottom"]].set_color(LINE)
+    axes.tick_params(which="both", color=LINE, labelcolor=TEXT)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(
             loc="lower right",

@@ -11,9 +11,12 @@ from kt_extensions.plots.drawing import (
     TEXT,
     TRIAL,
     dots,
+    figure_of,
     finish,
     new_axes,
+    score_label,
     spans_magnitudes,
+    write_instead,
 )
 from kt_extensions.searches import SearchView, TrialView, view_of
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def plot_history(
-    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str],
+    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str] | SearchView,
     *,
     ax: Axes | None = None,
 ) -> Figure:
@@ -58,12 +61,10 @@ def plot_history(
     if search.scored:
         _draw_scores(axes, search)
     else:
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, "no completed trial", transform=axes.transAxes, ha="center")
+        write_instead(axes, "no completed trial")
     _draw_failed(axes, search)
     _label(axes, search)
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)
 
 
 def _draw_scores(axes: Axes, search: SearchView) -> None:
@@ -130,9 +131,8 @@ def _draw_failed(axes: Axes, search: SearchView) -> None:
 def _label(axes: Axes, search: SearchView) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    better = "higher" if search.direction == "max" else "lower"
     axes.set_xlabel("trial", color=TEXT)
-    axes.set_ylabel(f"{search.objective} ({better} is better)", color=TEXT)
+    axes.set_ylabel(score_label(search), color=TEXT)
     count = len(search.trials)
     space = max(0.6, 0.015 * count)
     axes.set_xlim(-space, count - 1 + space)

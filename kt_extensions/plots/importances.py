@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kt_extensions.importances import importances
-from kt_extensions.plots.drawing import BEST, TEXT, finish, new_figure
+from kt_extensions.plots.drawing import BEST, TEXT, figure_of, finish, new_figure
 from kt_extensions.searches import SearchView, view_of
 
 if TYPE_CHECKING:
@@ -52,5 +52,4 @@ def plot_importances(
     axes.set_xlabel("share in what makes a trial one of the best", color=TEXT)
     finish(axes, search.name, grid="x")
     axes.tick_params(axis="y", length=0)
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kt_extensions.plots.drawing import (
+    LINE,
     TEXT,
     check_one_objective,
+    figure_of,
     new_figure,
     score_colors,
     score_label,
@@ -27,7 +29,6 @@ _INACTIVE = -0.17
 _ROOM = 0.25
 """Of the inactive ones."""
 _SPREAD = 0.4  # of the room that an option has, over which its lines are spread
-_LINE = "#999999"
 
 
 def plot_parallel(
@@ -72,8 +73,7 @@ def plot_parallel(
         _draw(axes, search, scales)
     else:
         write_instead(axes, "no completed trial")
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)
 
 
 def _draw(axes: Axes, search: SearchView, scales: list[Scale]) -> None:
@@ -138,11 +138,11 @@ def _score_ticks(norm: Any) -> dict[float, str]:
 def _draw_axis(axes: Axes, number: int, ticks: dict[float, str]) -> None:
     from matplotlib.patheffects import withStroke
 
-    axes.plot([number, number], [0, 1], color=_LINE, lw=1, zorder=3)
+    axes.plot([number, number], [0, 1], color=LINE, lw=1, zorder=3)
     halo = [withStroke(linewidth=3, foreground="white")]
     for place, text in ticks.items():
         look: dict[str, Any] = {"color": TEXT, "fontsize": "small", "path_effects": halo}
-        axes.plot([number - 0.02, number], [place, place], color=_LINE, lw=1, zorder=3)
+        axes.plot([number - 0.02, number], [place, place], color=LINE, lw=1, zorder=3)
         axes.text(number + 0.03, place, text, va="center", zorder=5, **look)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from kt_extensions.plots.drawing import (
     TEXT,
     TRIAL,
     dots,
+    figure_of,
     finish,
     new_axes,
+    objective_label,
     spans_magnitudes,
     write_instead,
 )
-from kt_extensions.searches import view_of
+from kt_extensions.searches import SearchView, TrialView, view_of
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def plot_pareto_front(
-    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str],
+    source: keras_tuner.engine.base_tuner.BaseTuner | str | os.PathLike[str] | SearchView,
     *,
     objectives: tuple[str, str] | None = None,
     ax: Axes | None = None,
@@ -59,72 +61,62 @@ def plot_pareto_front(
         >>> figure.savefig("front.png")  # doctest: +SKIP
     """
     axes = new_axes() if ax is None else ax
-    search = _search(source)
+    search = view_of(source)
+    if isinstance(source, (str, os.PathLike)):
+        _check_told(search)
     names = _two(objectives, search)
-    if len(search.trials):
-        _draw(axes, search, names)
+    trials = [trial for trial in search.trials if trial.scores]
+    if trials:
+        _draw(axes, search, trials, names)
     else:
         write_instead(axes, "no completed trial")
-    axes.set_xlabel(_label(names[0], search), color=TEXT)
-    axes.set_ylabel(_label(names[1], search), color=TEXT)
-    finish(axes, search.title, grid="both")
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    across, up = (objective_label(name, dict(search.objectives)[name]) for name in names)
+    axes.set_xlabel(across, color=TEXT)
+    axes.set_ylabel(up, color=TEXT)
+    finish(axes, search.name, grid="both")
+    return figure_of(axes)
 
 
-class _Search(NamedTuple):
-    title: str
-    directions: dict[str, str]
-    trials: dict[str, list[float]]  # the objectives of the completed ones
-
-
-def _search(source: Any) -> _Search:
-    search = view_of(source)
-    if isinstance(source, (str, os.PathLike)) and len(search.objectives) < 2:
+def _check_told(search: SearchView) -> None:
+    if len(search.objectives) < 2:
         raise ValueError(
             "Expected the folder of a search with several objectives, made by an oracle of "
             f"kt_extensions. Received: {search.folder!r}, which does not tell them. Give the tuner."
         )
-    trials = {trial.trial_id: trial.scores for trial in search.trials if trial.scores}
-    return _Search(search.name, dict(search.objectives), trials)
 
 
-def _label(name: str, search: _Search) -> str:
-    better = "higher" if search.directions[name] == "max" else "lower"
-    return f"{name} ({better} is better)"
-
-
-def _two(asked: tuple[str, str] | None, search: _Search) -> tuple[str, ...]:
-    names = tuple(asked or search.directions)
-    if len(names) != 2 or not search.directions.keys() >= set(names):
+def _two(asked: tuple[str, str] | None, search: SearchView) -> tuple[str, ...]:
+    known = [name for name, _ in search.objectives]
+    names = tuple(asked or known)
+    if len(names) != 2 or not set(names) <= set(known):
         raise ValueError(
-            f"Expected two of the search's objectives, {[*search.directions]}. Received: "
-            f"objectives={asked!r}. A search with one is drawn by `plot_history`."
+            f"Expected two of the search's objectives, {known}. Received: objectives={asked!r}. "
+            "A search with one is drawn by `plot_history`."
         )
     return names
 
 
-def _draw(axes: Axes, search: _Search, names: tuple[str, ...]) -> None:
-    signs = [1.0 if d == "min" else -1.0 for d in search.directions.values()]
-    values = np.array([*search.trials.values()])
-    on_front = pareto.fronts(values * signs) == 0
-    best = int(pareto.compromises(values * signs)[0])
-    x, y = values[:, [[*search.directions].index(name) for name in names]].T
-    if spans_magnitudes(x.tolist()):
-        axes.set_xscale("log")
-    if spans_magnitudes(y.tolist()):
-        axes.set_yscale("log")
+def _draw(axes: Axes, search: SearchView, trials: list[TrialView], names: tuple[str, ...]) -> None:
+    directions = dict(search.objectives)
+    values = np.array([trial.scores for trial in trials])
+    minimized = values * [1.0 if d == "min" else -1.0 for d in directions.values()]
+    on_front = pareto.fronts(minimized) == 0
+    x, y = values[:, [[*directions].index(name) for name in names]].T
+    for numbers, set_scale in ((x, axes.set_xscale), (y, axes.set_yscale)):
+        if spans_magnitudes(numbers.tolist()):
+            set_scale("log")
     dot = dots(len(values))
     axes.scatter(x[~on_front], y[~on_front], color=TRIAL, label="trial", **dot)
     order = np.flatnonzero(on_front)[np.argsort(x[on_front], kind="stable")]
     larger = {**dot, "s": 1.8 * dot["s"]}
     axes.scatter(x[order], y[order], color=BEST, marker="D", label="Pareto front", **larger)
-    if len(search.directions) == 2:
-        minimized = search.directions[names[0]] == "min"
-        line: Any = {"where": "post" if minimized else "pre", "color": BEST, "lw": 1.4, "zorder": 2}
+    if len(directions) == 2:
+        where = "post" if directions[names[0]] == "min" else "pre"
+        line: Any = {"where": where, "color": BEST, "lw": 1.4, "zorder": 2}
         axes.step(x[order], y[order], **line)
     axes.margins(0.08)
-    _name_best(axes, x, y, best, [*search.trials][best])
+    best = int(pareto.compromises(minimized)[0])
+    _name_best(axes, x, y, best, trials[best].trial_id)
 
 
 def _name_best(axes: Axes, x: Any, y: Any, best: int, name: str) -> None:

@@ -6,15 +6,13 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kt_extensions.plots.drawing import TEXT, finish, new_axes
+from kt_extensions.plots.drawing import PALETTE, TEXT, figure_of, finish, new_axes
 from kt_extensions.schedules import Schedule, check
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, without its yellow, which is too pale for lines.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _POINTS = 1000
 
 
@@ -54,7 +52,7 @@ def plot_schedules(
     axes = new_axes() if ax is None else ax
     times = [until * i / _POINTS for i in range(_POINTS + 1)]
     lines = []
-    for schedule, color in zip(schedules.values(), itertools.cycle(_COLORS), strict=False):
+    for schedule, color in zip(schedules.values(), itertools.cycle(PALETTE), strict=False):
         lines += axes.plot(times, [rate * schedule(t) for t in times], color=color, lw=1.8)
     axes.set_xlabel(unit, color=TEXT)
     axes.set_ylabel("factor of the rate" if rate == 1 else "rate", color=TEXT)
@@ -63,5 +61,4 @@ def plot_schedules(
         lines, list(schedules), loc="upper center", ncols=2, frameon=False, labelcolor=TEXT
     )
     legend.set_bbox_to_anchor((0.5, -0.15), axes.transAxes)
-    figure: Figure = axes.figure.figure  # The root, also of an axes in a subfigure.
-    return figure
+    return figure_of(axes)

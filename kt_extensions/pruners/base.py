@@ -23,6 +23,13 @@ class Progress:
         planned: Epochs that the running trial is to be trained in all, `e <= planned`.
         sign: What turns `curve` into the objective's own values: 1 if it is minimised, -1 if it is
             maximised.
+
+    Example:
+
+    >>> import numpy as np
+    >>> others = np.array([[0.9, 0.5, 0.4], [0.8, np.nan, np.nan]])
+    >>> Progress(np.array([0.7]), others, np.array([True, False]), planned=3).planned
+    3
     """
 
     curve: Array
@@ -37,6 +44,16 @@ class Pruner(Protocol):
 
     A pruner keeps nothing between calls, so a search that is stopped anywhere and resumed stops the
     same trials as one that was not, and any number of workers may ask.
+
+    Example:
+
+    >>> import numpy as np
+    >>> class Diverged:
+    ...     def verdict(self, progress):
+    ...         return "diverged" if progress.curve[-1] > 10 * progress.curve[0] else None
+    >>> pruner: Pruner = Diverged()
+    >>> pruner.verdict(Progress(np.array([0.5, 9.0]), np.empty((0, 0)), np.empty(0, bool), 10))
+    'diverged'
     """
 
     def verdict(self, progress: Progress) -> str | None:

@@ -17,7 +17,20 @@ _ENUMERABLE = 10_000  # spaces up to this size are listed once rather than searc
 
 
 class SpaceExhausted(Exception):
-    """An outcome, not an error: every configuration of a finite space has been tried."""
+    """An outcome, not an error: every configuration of a finite space has been tried.
+
+    Example:
+
+    >>> from kt_extensions.history import from_observations
+    >>> from kt_extensions.space import Dimension, Options
+    >>> space = SearchSpace([Dimension("a", Options((1, 2)))])
+    >>> history = from_observations(space, [{"a": 1}, {"a": 2}], [0.5, 0.4])
+    >>> try:
+    ...     point = Random().suggest(history, np.random.default_rng(0))
+    ... except SpaceExhausted:
+    ...     print("all tried")
+    all tried
+    """
 
 
 class Sampler(Protocol):
@@ -26,6 +39,19 @@ class Sampler(Protocol):
     A sampler keeps nothing between calls: `history` is its memory, and all randomness comes from
     `rng`, which is seeded anew for each trial. A search that is stopped anywhere and resumed
     therefore proposes what it would have proposed without the stop.
+
+    Example:
+
+    >>> class Center:
+    ...     def suggest(self, history, rng):
+    ...         point = np.full(len(history.space), 0.5)
+    ...         return first_untried(history, point[np.newaxis], rng)
+    >>> from kt_extensions.history import from_observations
+    >>> from kt_extensions.space import Dimension, Interval
+    >>> nothing = from_observations(SearchSpace([Dimension("x", Interval(0.0, 1.0))]), [], [])
+    >>> sampler: Sampler = Center()
+    >>> sampler.suggest(nothing, np.random.default_rng(0))
+    array([0.5])
     """
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:

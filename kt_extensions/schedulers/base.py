@@ -15,7 +15,13 @@ from kt_extensions.history import History, Mask, Run
 class Start:
     """A trial is to run: with a new configuration, or, if `run` has a parent, with its own.
 
-    `run` is `None` where the trial trains as long as the program says.
+    Args:
+        run: What the trial is in the schedule; `None` where it trains as long as the program says.
+
+    Example:
+
+    >>> Start(Run(bracket=0, rung=1, epochs=9, parent=4)).run.parent
+    4
     """
 
     run: Run | None = None
@@ -39,6 +45,8 @@ class Scheduler(Protocol):
 
     A scheduler keeps nothing between calls, so a search that is stopped anywhere and resumed goes
     on as it would have without the stop, and any number of workers may ask.
+
+    Example: see `AllAlike`, the simplest one, and `kt_extensions.schedulers.ASHA`.
     """
 
     @property

@@ -85,17 +85,5 @@ def hyperband(max_epochs: int, factor: int, min_epochs: int = 1) -> list[Bracket
     return [successive_halving(sizes[s], epochs[-s - 1 :], factor) for s in reversed(range(rungs))]
 
 
-def new_epochs(bracket: Bracket) -> int:
-    """Returns the epochs that a bracket trains if promoted trials go on where they were.
-
-    Example:
-
-    >>> sum(new_epochs(bracket) for bracket in hyperband(81, 3))
-    1581
-    """
-    before = (0, *(rung.epochs for rung in bracket[:-1]))
-    return sum(r.size * (r.epochs - b) for r, b in zip(bracket, before, strict=True))
-
-
 def _nearest(numerator: int, denominator: int) -> int:
     return int((2 * numerator + denominator) // (2 * denominator))  # not NumPy's

@@ -110,10 +110,21 @@ class Hyperband:
 class SuccessiveHalving(Hyperband):
     """Runs one bracket: the most configurations, for the fewest epochs at first.
 
-    Args: as `Hyperband`, and
-
+    Args:
+        max_epochs: R, the epochs of the last rung.
+        factor: eta: one of so many trials is promoted, to so many times more epochs.
+        min_epochs: The least epochs that a trial is trained.
+        iterations: How often the bracket is run; `None` for no limit.
         n: How many configurations a bracket begins with. Defaults to as many as leave one for the
             last rung.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> [(rung.size, rung.epochs) for rung in SuccessiveHalving(max_epochs=9, n=6).brackets[0]]
+    [(6, 1), (2, 3), (1, 9)]
     """
 
     n: int | None = None

@@ -119,6 +119,11 @@ class Options(_Finite):
     Args:
         values: Tuple of distinct values of one type.
         ordered: Whether the values are considered to have an ordering, that in which they stand.
+
+    Example:
+        >>> activation = Options(("relu", "tanh"))
+        >>> activation.value(0.8), activation.coordinate("relu")
+        ('tanh', 0.25)
     """
 
     values: tuple[Value, ...]
@@ -155,6 +160,11 @@ class LinearSteps(_Finite):
 
     Raises:
         ValueError: If the step is not positive, or there are more than `MOST_LEVELS` levels.
+
+    Example:
+        >>> rate = LinearSteps(0.0, 0.5, 0.1)
+        >>> [rate.at(level) for level in range(rate.size)]
+        [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     """
 
     low: int | float
@@ -194,6 +204,11 @@ class GeometricSteps(_Finite):
 
     Raises:
         ValueError: If there are more than `MOST_LEVELS` levels.
+
+    Example:
+        >>> units = GeometricSteps(16, 100, 2)
+        >>> [units.at(level) for level in range(units.size)]
+        [16, 32, 64]
     """
 
     low: int | float
@@ -245,6 +260,11 @@ class LogIntegers(_Finite):
 
     Raises:
         ValueError: If there are more than `MOST_LEVELS` levels.
+
+    Example:
+        >>> units = LogIntegers(1, 100)
+        >>> [units.value(coordinate) for coordinate in (0.0, 0.5, 0.999)]
+        [1, 7, 100]
     """
 
     low: int
@@ -305,6 +325,11 @@ class Interval:
         low: The lower bound; positive for the log scales.
         high: The upper bound, above `low`.
         scale: `"linear"`, `"log"` (fine near `low`) or `"reverse_log"` (fine near `high`).
+
+    Example:
+        >>> rate = Interval(0.01, 1.0, "log")
+        >>> round(rate.value(0.5), 12), round(rate.coordinate(0.1), 12)
+        (0.1, 0.5)
     """
 
     low: float

@@ -23,7 +23,16 @@ _TABLED = 4096  # parents up to this size have a table of which levels meet a co
 
 @dataclass(frozen=True)
 class Condition:
-    """Holds where the hyperparameter `parent` is active and has one of `values`."""
+    """Holds where the hyperparameter `parent` is active and has one of `values`.
+
+    Args:
+        parent: The name of a hyperparameter.
+        values: Some of its values.
+
+    Example:
+        >>> Condition("optimizer", ("sgd",)).holds({"optimizer": "adam"})
+        False
+    """
 
     parent: str
     values: tuple[Value, ...]
@@ -42,6 +51,13 @@ class Dimension:
         domain: Its possible values.
         scopes: It is active where all conditions of at least one of these scopes hold; the empty
             scope always holds.
+
+    Example:
+        >>> from kt_extensions.space import Interval
+        >>> with_sgd = (Condition("optimizer", ("sgd",)),)
+        >>> momentum = Dimension("momentum", Interval(0.0, 0.9), (with_sgd,))
+        >>> momentum.conditional, momentum.is_active({"optimizer": "sgd"})
+        (True, True)
     """
 
     name: str

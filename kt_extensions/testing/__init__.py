@@ -9,19 +9,9 @@ In a test file:
             return MySampler()
 """
 
+from kt_extensions.testing.cases import FINITE_SPACES, SCORES, SEVERAL, SPACES, trial_table
 from kt_extensions.testing.pruners import PROGRESSES, PrunerContract
-from kt_extensions.testing.samplers import (
-    FINITE_SPACES,
-    SCORES,
-    SEVERAL,
-    SPACES,
-    SamplerContract,
-    ask,
-    check_processes,
-    proposals,
-    search,
-    trial_table,
-)
+from kt_extensions.testing.samplers import SamplerContract, ask, check_processes, proposals, search
 
 __all__ = [
     "FINITE_SPACES",

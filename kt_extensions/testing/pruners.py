@@ -36,7 +36,16 @@ PROGRESSES: dict[str, Progress] = {
 
 
 class PrunerContract:
-    """Tests of a pruner. A subclass says which one, as for `SamplerContract`."""
+    """Tests of a pruner. A subclass says which one.
+
+    Example:
+
+    ```python
+    class TestMyPruner(PrunerContract):
+        def make_pruner(self):
+            return MyPruner()
+    ```
+    """
 
     def make_pruner(self) -> Pruner:
         """Returns a new pruner."""

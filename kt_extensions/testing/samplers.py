@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,155 +14,30 @@ import pytest
 
 from kt_extensions.history import History, TrialTable
 from kt_extensions.samplers.base import Sampler, SpaceExhausted
-from kt_extensions.space import (
-    Condition,
-    Dimension,
-    GeometricSteps,
-    Interval,
-    LinearSteps,
-    LogIntegers,
-    Options,
-    SearchSpace,
-)
+from kt_extensions.space import Condition, Dimension, Interval, LinearSteps, SearchSpace
 from kt_extensions.space.domains import Array, Value
-
-N_FINISHED = 40
-"""Trials that samplers have seen when a test asks them: enough for any model to be in use."""
-
-_SWITCH = Dimension("switch", Options((False, True)))
-_KIND = Dimension("kind", Options(("sgd", "adam", "lion")))
-_RATE = Dimension("rate", Interval(1e-5, 1e-1, "log"))
-
-
-def _under(name: str, *values: Value) -> tuple[Condition, ...]:
-    return (Condition(name, values),)
-
-
-FINITE_SPACES: dict[str, SearchSpace] = {
-    "empty": SearchSpace([]),
-    "single value": SearchSpace([Dimension("a", Options((7,)))]),
-    "categorical": SearchSpace([_KIND, _SWITCH, Dimension("act", Options(tuple("abcdefg")))]),
-    "log steps": SearchSpace(
-        [
-            Dimension("units", GeometricSteps(2, 256, 2)),
-            Dimension("decay", GeometricSteps(1e-5, 1.0, 10.0, reverse=True)),
-        ]
-    ),
-    "uneven log integers": SearchSpace([Dimension("units", LogIntegers(1, 60))]),
-    "deep conditions": SearchSpace(
-        [
-            _KIND,
-            Dimension("nesterov", _SWITCH.domain, (_under("kind", "sgd"),)),
-            Dimension("momentum", LinearSteps(0.0, 0.9, 0.05), (_under("nesterov", True),)),
-            Dimension("late", Options((1, 2)), (_under("momentum", 0.7, 0.8, 0.9),)),
-            Dimension(
-                "beta",
-                Options((0.9, 0.99, 0.995, 0.999)),
-                (_under("kind", "adam"), _under("late", 2)),
-            ),
-        ]
-    ),
-}
-"""Awkward spaces, small enough to be searched to the end."""
-
-SPACES: dict[str, SearchSpace] = {
-    **FINITE_SPACES,
-    "one dimension": SearchSpace([Dimension("x", Interval(-5.0, 5.0))]),
-    "continuous": SearchSpace(
-        [Dimension("x", Interval(0.0, 1.0)), _RATE, Dimension("m", Interval(0.5, 1, "reverse_log"))]
-    ),
-    "mixed": SearchSpace(
-        [
-            _KIND,
-            _SWITCH,
-            _RATE,
-            Dimension("units", LogIntegers(1, 1024)),
-            Dimension("layers", LinearSteps(1, 5, 1)),
-            Dimension("width", LinearSteps(0, 10**12, 1)),
-            Dimension("momentum", Interval(0.0, 0.99), (_under("kind", "sgd"),)),
-            Dimension("drop", LinearSteps(0.0, 0.5, 0.1), (_under("switch", True),)),
-        ]
-    ),
-    "hundred dimensions": SearchSpace(
-        [Dimension(f"x{i}", (Interval(0.0, 1.0), LinearSteps(1, 9, 1))[i % 2]) for i in range(60)]
-        + [Dimension(f"c{i}", Options((1, 2, 3)), (_under(f"x{i * 2 + 1}", 5),)) for i in range(30)]
-        + [Dimension(f"k{i}", _KIND.domain) for i in range(10)]
-    ),
-}
-"""Spaces in which every sampler must work."""
-
-
-def _smooth(x: Array, n: int) -> Array:
-    y: Array = ((np.nan_to_num(x, nan=0.5) - 0.3) ** 2).sum(axis=1)
-    return y
-
-
-def _alternating(low: float, high: float) -> Callable[[Array, int], Array]:
-    return lambda x, n: np.where(np.arange(n) % 2 == 0, low, high)
-
-
-SCORES: dict[str, Callable[[Array, int], Array]] = {
-    "smooth": _smooth,
-    "ties": _alternating(1.0, 2.0),
-    "constant": _alternating(0.5, 0.5),
-    "huge": _alternating(1e300, -1e300),
-    "tiny": _alternating(1e-300, 2e-300),
-    "far apart": _alternating(1e-12, 1e200),
-    "half failed": lambda x, n: np.where(np.arange(n) % 2 == 0, _smooth(x, n), np.inf),
-    "all failed": _alternating(np.inf, np.inf),
-    "half pending": lambda x, n: np.where(np.arange(n) % 2 == 0, _smooth(x, n), np.nan),
-    "all pending": _alternating(np.nan, np.nan),
-    "one completed": lambda x, n: np.where(np.arange(n) == n // 2, 1.0, np.inf),
-}
-"""Outcomes of trials from their configurations, `(n, d)`: arrays `(n,)`."""
-
-
-def _several(*scores: str) -> Callable[[Array, int], Array]:
-    return lambda x, n: np.stack([_smooth(1 - x, n), *(SCORES[s](x, n) for s in scores)], axis=1)
-
-
-SEVERAL: dict[str, Callable[[Array, int], Array]] = {
-    "three objectives": _several("smooth", "ties"),
-    **{f"{scores}, two objectives": _several(scores) for scores in SCORES},
-}
-"""The same with several objectives: arrays `(n, m)`. A number that is not finite is for all."""
-
-
-def trial_table(
-    space: SearchSpace, scores: str = "smooth", n: int = N_FINISHED, pruned: float = 0.0
-) -> TrialTable:
-    """Returns a table of distinct random trials, at most half of the configurations there are.
-
-    Args:
-        space: The search space.
-        scores: A name in `SCORES` or `SEVERAL`.
-        n: Number of trials.
-        pruned: Share of the scored trials that were pruned.
-
-    Example:
-        >>> len(trial_table(SPACES["mixed"])), len(trial_table(SPACES["single value"]))
-        (40, 0)
-    """
-    rng = random.Random(0)
-    n = min(n, space.configurations_limit // 2)
-    numbers: list[int] = []
-    while len(numbers) < n:
-        number = rng.randrange(space.configurations_limit)
-        numbers += [number] if number not in numbers else []
-    x = np.array([space.configuration(number) for number in numbers]).reshape(n, len(space))
-    outcomes = {**SCORES, **SEVERAL}[scores](x, n)
-    table = TrialTable(space, 1, int(np.prod(outcomes.shape[1:])))
-    for i, y in enumerate(outcomes.tolist()):
-        table.start(str(i), x[i], np.nan_to_num(x[i], nan=0.5))
-        if not np.isnan(y).any():
-            table.finish(str(i), x[i], y, fidelity=1 + i % 7, pruned=rng.random() < pruned)
-    return table
+from kt_extensions.testing.cases import FINITE_SPACES, SCORES, SEVERAL, SPACES, trial_table
 
 
 def ask(sampler: Sampler, table: TrialTable, seed: int = 0) -> Array:
     """Returns a proposal, checked to be a point of the space, and starts a trial for it.
 
-    It has to be of a configuration that was not tried, for `SpaceExhausted` tells of their end.
+    Args:
+        sampler: The sampler.
+        table: The trials so far, to which the new one is added.
+        seed: The seed of the search.
+
+    Returns:
+        Array of shape `(d,)` in [0, 1).
+
+    Raises:
+        AssertionError: If it is no such point, or of a configuration that was tried before.
+        SpaceExhausted: If all configurations have been tried.
+
+    Example:
+        >>> from kt_extensions.samplers import Random
+        >>> ask(Random(), trial_table(SPACES["mixed"])).shape
+        (8,)
     """
     number, space, history = len(table), table.space, table.history()
     try:
@@ -201,7 +75,25 @@ def search(
     seed: int = 0,
     objectives: int = 1,
 ) -> History:
-    """Returns the history of a search, one trial after the other; each proposal is checked."""
+    """Returns the history of a search, one trial after the other; each proposal is checked.
+
+    Args:
+        sampler: The sampler.
+        space: The search space.
+        loss: Returns the score of a configuration, or its objectives, to be minimized.
+        trials: How many there are.
+        seed: The seed of the search.
+        objectives: How many objectives a trial has.
+
+    Raises:
+        AssertionError: If a proposal is not as it must be; see `ask`.
+
+    Example:
+        >>> from kt_extensions.samplers import Random
+        >>> history = search(Random(), SPACES["one dimension"], lambda v: v["x"] ** 2, trials=5)
+        >>> bool(history.completed.all())
+        True
+    """
     table = TrialTable(space, seed, objectives)
     for number in range(trials):
         point = ask(sampler, table, seed)
@@ -211,12 +103,35 @@ def search(
 
 
 def proposals(sampler: Sampler) -> dict[str, list[float]]:
-    """Returns what a sampler proposes first in each of `SPACES`."""
+    """Returns what a sampler proposes in each of `SPACES`, by their names.
+
+    Args:
+        sampler: The sampler. It is shown a `trial_table` of each.
+
+    Raises:
+        AssertionError: If a proposal is not as it must be; see `ask`.
+
+    Example:
+        >>> from kt_extensions.samplers import Random
+        >>> len(proposals(Random())["continuous"])
+        3
+    """
     return {name: ask(sampler, trial_table(space)).tolist() for name, space in SPACES.items()}
 
 
 def check_processes(samplers: list[Sampler]) -> None:
-    """Checks that three processes, whose hashes differ, propose the same as this one."""
+    """Checks that three processes, whose hashes differ, propose the same as this one.
+
+    Args:
+        samplers: Samplers that can be pickled.
+
+    Raises:
+        AssertionError: If they do not, or a sampler cannot be used in another process.
+
+    Example:
+        >>> from kt_extensions.samplers import Random
+        >>> check_processes([Random()])  # doctest: +SKIP
+    """
     code = (
         "import pickle, sys; from kt_extensions.testing import proposals; "
         "samplers = pickle.loads(bytes.fromhex(sys.argv[1])); "
@@ -275,6 +190,14 @@ class SamplerContract:
     """Tests of a sampler. A subclass says which one.
 
     The sampler must be picklable, for the test that runs it in other processes.
+
+    Example:
+
+    ```python
+    class TestMySampler(SamplerContract):
+        def make_sampler(self):
+            return MySampler()
+    ```
     """
 
     def make_sampler(self) -> Sampler:
@@ -370,8 +293,10 @@ class SamplerContract:
     def test_goes_on_when_the_space_grows(self, sampler: Sampler) -> None:
         """Older trials have no value in the new dimensions."""
         table = trial_table(SPACES["mixed"])
-        child = Dimension("child", LinearSteps(1, 5, 1), (_under("layers", 1, 2, 3),))
-        table.widen(SearchSpace([*table.space.dimensions, Dimension("new", _RATE.domain), child]))
+        few = (Condition("layers", (1, 2, 3)),)
+        child = Dimension("child", LinearSteps(1, 5, 1), (few,))
+        new = Dimension("new", Interval(1e-5, 1e-1, "log"))
+        table.widen(SearchSpace([*table.space.dimensions, new, child]))
         before = len(table)
         for number in range(before, before + 20):
             ask(sampler, table)

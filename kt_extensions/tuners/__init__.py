@@ -1,4 +1,27 @@
-"""The tuners users name: any oracle, or a search algorithm."""
+"""The tuners users name: any oracle, or a search algorithm.
+
+`Tuner` is put together of parts, each of which adds one thing to `keras_tuner.Tuner`. A method that
+several of them have hands on to the next, from the first to the last of these:
+
+- `tuner.Tuner`: the log, the progress, and the order in which all else happens.
+- `executions.RepeatedTrials`: several trainings of a trial, or one for each fold of the data.
+- `reporting.ReportedTrials`: the report of each epoch, pruning, `results()` and `failures()`.
+- `parallel.ParallelTrials`: trials in other processes: each in its own, or many at once.
+- `continued_by_hand.ContinuedByHand`: `continue_trial`.
+- `continuation.ContinuedTrials`: trials that go on from a snapshot.
+- `kept.KeptFiles`: which snapshots and weights stay on the disk.
+- `stopping.StoppingRules`: `max_time` and `patience`.
+- `best.BestTrials`: the best trials, their models, the Pareto front.
+- `chief_or_worker.ChiefOrWorker`: a search with a chief and workers.
+- `replicas.ReplicatedTrials`: one trial on several devices.
+
+Example:
+    >>> parts = [part for part in Tuner.__mro__ if part.__module__.startswith("kt_extensions.")]
+    >>> [part.__name__ for part in parts]  # doctest: +NORMALIZE_WHITESPACE
+    ['Tuner', 'RepeatedTrials', 'ReportedTrials', 'ParallelTrials', 'ContinuedByHand',
+     'ContinuedTrials', 'KeptFiles', 'StoppingRules', 'BestTrials', 'ChiefOrWorker',
+     'ReplicatedTrials']
+"""
 
 from kt_extensions.oracles import AutoOracle, GPOracle, PSOOracle, SkoptOracle, TPEOracle
 from kt_extensions.tuners.sampler_tuner import SamplerTuner

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import keras
 import keras_tuner as kt
 import rich.console
@@ -12,7 +10,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives
 from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
-from kt_extensions.record import EPOCHS, by_hand
+from kt_extensions.record import BRACKET, EPOCHS, ROUND, by_hand, name_of, own_values
 from kt_extensions.reports import is_pruned
 from kt_extensions.results_table import results_table
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
@@ -127,7 +125,7 @@ class BestTrials(ChiefOrWorker):
 def _fully_trained(trial: Trial) -> bool:
     """Whether a trial of the search is in the last rung of its bracket, or there are none."""
     values = trial.hyperparameters.values
-    top = values.get("tuner/round") == values.get("tuner/bracket")
+    top = values.get(ROUND) == values.get(BRACKET)
     return bool(top) and not by_hand(values)
 
 
@@ -135,7 +133,5 @@ def _each_configuration_once(trials: list[Trial]) -> list[Trial]:
     """Returns the first trial with each configuration, whatever it was trained for."""
     first: dict[str, Trial] = {}
     for trial in trials:
-        values = trial.hyperparameters.values.items()
-        own = {name: value for name, value in values if not name.startswith("tuner/")}
-        first.setdefault(json.dumps(own, sort_keys=True), trial)
+        first.setdefault(name_of(own_values(trial.hyperparameters.values)), trial)
     return list(first.values())

@@ -9,7 +9,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions.oracles.by_hand import begin, give_back, is_waiting, take_up, uncounted
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
-from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
+from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand, own_values
 from kt_extensions.reports import read_report
 from kt_extensions.schedulers.base import check_integer
 from kt_extensions.snapshot import first_readable
@@ -128,8 +128,7 @@ class ContinuedByHand(ContinuedTrials):
                 f"Expected `epochs` above {trained}, which trial {trial_id} has been trained for: "
                 f"it is the number of all epochs, those before included. Received: {epochs}."
             )
-        values = trial.hyperparameters.values.items()
-        own = {name: value for name, value in values if not name.startswith("tuner/")}
+        own = own_values(trial.hyperparameters.values)
         return {**own, PARENT: trial_id, INITIAL_EPOCH: trained, EPOCHS: int(epochs)}
 
     def _to_continue(self, trial_id: str) -> Trial:

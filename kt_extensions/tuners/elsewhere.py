@@ -57,8 +57,7 @@ class LogElsewhere:
 
     def callback(self, trial: Trial, execution: int) -> keras.callbacks.Callback:
         """Returns what logs a training; see `HParamsLogger.callback`."""
-        elsewhere = _ExecutionElsewhere(self._channel, trial, execution)
-        return CurveLogger(cast(Any, elsewhere))
+        return CurveLogger(_ExecutionElsewhere(self._channel, trial, execution))
 
 
 class _ExecutionElsewhere:

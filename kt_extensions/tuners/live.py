@@ -10,10 +10,8 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions.record import PARENT
+from kt_extensions.record import PARENT, RESERVED
 from kt_extensions.snapshot import Snapshot
-
-_SET_BY_SCHEDULERS = "tuner/"
 
 
 class LiveModel(NamedTuple):
@@ -114,5 +112,5 @@ class _Watched(dict[str, Any]):
         return super().copy()
 
     def _note(self, name: object) -> None:
-        if isinstance(name, str) and name.startswith(_SET_BY_SCHEDULERS):
+        if isinstance(name, str) and name.startswith(RESERVED):
             self._asked.any = True

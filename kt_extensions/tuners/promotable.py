@@ -10,9 +10,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.oracles import SamplerOracle
-from kt_extensions.record import EPOCHS, PARENT, by_hand
-
-_BRACKET, _ROUND = "tuner/bracket", "tuner/round"
+from kt_extensions.record import BRACKET, EPOCHS, PARENT, ROUND, by_hand
 
 
 def promotable(oracle: Any, trials: Iterable[str]) -> set[str]:
@@ -70,4 +68,4 @@ def _is_below_the_top(oracle: Any, trial: Trial) -> bool:
     if EPOCHS not in values or by_hand(values) or trial.status == TrialStatus.FAILED:
         return False
     told = isinstance(getattr(oracle, "_oracle", None), SamplerOracle)
-    return not told or values.get(_ROUND) != values.get(_BRACKET)
+    return not told or values.get(ROUND) != values.get(BRACKET)

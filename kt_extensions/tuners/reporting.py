@@ -16,7 +16,7 @@ from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.oracles.sampler_oracle import too_many_failures
 from kt_extensions.pruners import Pruner
-from kt_extensions.record import PARENT
+from kt_extensions.record import PARENT, own_values
 from kt_extensions.reports import (
     Attempt,
     Message,
@@ -26,7 +26,7 @@ from kt_extensions.reports import (
     is_pruned,
     pruned_message,
 )
-from kt_extensions.results import Results
+from kt_extensions.results import Results, trial_result
 from kt_extensions.tuners import stock
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
@@ -191,11 +191,11 @@ class ReportedTrials(ChiefOrWorker):
         Returns:
             A list with a dictionary for each trial: `trial_id`; `status`, that of KerasTuner, or
             "PRUNED"; `scores`, that of each execution, and `score`, their mean, `None` if there is
-            none; `values` of the hyperparameters; `epochs`,
-            how many were trained in all executions; `history`, for each execution a dictionary of
-            lists, `epoch` and the metrics by name; `parent`, the trial that it goes on from, or
-            `None`; `duration` in seconds, of all attempts; `message`, why it failed or was pruned.
-            It can be saved by `to_csv(file)` and `to_json(file)`, and `to_pandas()` makes a table.
+            none; `values` of the hyperparameters; `epochs`, how many were trained in all
+            executions; `history`, for each execution a dictionary of lists, `epoch` and the metrics
+            by name; `parent`, the trial that it goes on from, or `None`; `duration` in seconds, of
+            all attempts; `message`, why it failed or was pruned. It can be saved by `to_csv(file)`
+            and `to_json(file)`, and `to_pandas()` makes a table.
 
         Raises:
             RuntimeError: On a worker: the chief has the trials.
@@ -237,19 +237,15 @@ class ReportedTrials(ChiefOrWorker):
         return [self.oracle.trials[name] for name in self.oracle.start_order]
 
     def _result(self, trial: Trial) -> dict[str, Any]:
-        report = self._report_of(trial)
-        return {
-            "trial_id": trial.trial_id,
-            "status": "PRUNED" if is_pruned(trial) else trial.status,
-            "scores": [score for _, score in sorted(report.scores.items())],
-            "score": None if trial.score is None else float(trial.score),
-            "values": _own_values(trial),
-            "epochs": report.epochs,
-            "history": report.histories(),
-            "parent": trial.hyperparameters.values.get(PARENT),
-            "duration": report.seconds,
-            "message": trial.message,
-        }
+        return trial_result(
+            self._report_of(trial),
+            trial_id=trial.trial_id,
+            status="PRUNED" if is_pruned(trial) else trial.status,
+            score=None if trial.score is None else float(trial.score),
+            values=own_values(trial.hyperparameters.values),
+            parent=trial.hyperparameters.values.get(PARENT),
+            message=trial.message,
+        )
 
     def _failed_attempts(self, trial: Trial) -> list[dict[str, Any]]:
         attempts = self._report_of(trial).attempts
@@ -262,7 +258,7 @@ class ReportedTrials(ChiefOrWorker):
                 "trial_id": trial.trial_id,
                 "attempt": number,
                 "status": attempt.status,
-                "values": _own_values(trial),
+                "values": own_values(trial.hyperparameters.values),
                 "duration": attempt.seconds,
                 "message": attempt.message,
             }
@@ -298,8 +294,3 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
         message = Message(self._execution, self.params["epochs"], dict(logs or {}))
         if logs and self._tuner.report_epoch(self._trial, epoch, message):
             self.model.stop_training = True
-
-
-def _own_values(trial: Trial) -> dict[str, Any]:
-    values = trial.hyperparameters.values.items()
-    return {name: value for name, value in values if not name.startswith("tuner/")}

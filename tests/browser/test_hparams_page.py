@@ -47,6 +47,7 @@ def shown(browser: Any, many: Shown) -> dict[str, dict[str, str]]:
 
 def by_row(tuner: Any) -> dict[str, Any]:
     """Returns the tuner's trials by the names of their rows."""
+    assert tuner.oracle.trials
     return {f"{tuner.project_name}/{name}": trial for name, trial in tuner.oracle.trials.items()}
 
 

@@ -143,11 +143,13 @@ def flipped(data: bytes, number: int) -> bytes:
 
 def lines_of(data: bytes, event: str, trial: str | None = None) -> list[int]:
     events = [json.loads(line) for line in data.split(b"\n")[:-1]]
-    return [
+    found = [
         number
         for number, e in enumerate(events)
         if e["event"] == event and (trial is None or e["trial"] == trial)
     ]
+    assert found, f"no event {event!r} of trial {trial} in the log"
+    return found
 
 
 @pytest.mark.parametrize("event", ["start", "end"])

@@ -194,7 +194,9 @@ def test_scores_of_a_fit_that_returns_them(tmp_path: Path, isolate: bool) -> Non
             return {"val_loss": float(hp.get("units")), "other": 1.0}
 
     searched = tuner(tmp_path, hypermodel=Own(), isolate=isolate)
-    for result in search(searched):
+    results = search(searched)
+    assert len(results) == 2
+    for result in results:
         units = float(result["values"]["units"])
         assert result["scores"] == [units] * 3
         assert result["score"] == units

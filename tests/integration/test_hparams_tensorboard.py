@@ -203,6 +203,7 @@ def test_last_values_and_learning_rate_are_those_of_keras(tmp_path: Path) -> Non
     tuner = search(tmp_path, Kept(), max_trials=2)
     fit(tuner)
     rows = Backend(tmp_path / "logs").rows()
+    assert len(histories) == 2
     for trial_id, trial in tuner.oracle.trials.items():
         numbers = metrics(rows[f"digits/{trial_id}"])
         history = histories[repr(trial.hyperparameters.values)]

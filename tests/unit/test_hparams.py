@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.util import tensor_util
 
 from kt_extensions.hparams import HParamsLogger
-from kt_extensions.markdown import markdown
+from kt_extensions.logs.markdown import markdown
 from kt_extensions.plots import kinds
 from kt_extensions.searches import SearchView
 from tests.views import trial_view

@@ -20,7 +20,7 @@ from kt_extensions.schedulers import (
     SuccessiveHalving,
     Wait,
 )
-from kt_extensions.schedulers.brackets import hyperband, new_epochs, rung_epochs
+from kt_extensions.schedulers.brackets import Bracket, hyperband, rung_epochs
 from kt_extensions.space import Dimension, Interval, SearchSpace
 
 SPACE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
@@ -85,6 +85,12 @@ def trained(history: History) -> int:
     return int((history.budget - before).sum())
 
 
+def new_epochs(bracket: Bracket) -> int:
+    """Returns the epochs that a bracket trains if promoted trials go on where they were."""
+    before = (0, *(rung.epochs for rung in bracket[:-1]))
+    return sum(r.size * (r.epochs - b) for r, b in zip(bracket, before, strict=True))
+
+
 class TestBrackets:
     def test_of_the_paper(self):
         """Table 1 of Li et al. 2018, for R = 81 and eta = 3."""
@@ -137,7 +143,10 @@ class TestHyperband:
     @pytest.mark.parametrize("workers", [1, 7])
     def test_promotes_the_best_of_the_rung_below(self, workers: int) -> None:
         history = Search(Hyperband(27), workers=workers).run()
-        for number in np.flatnonzero(history.parent >= 0):
+        going_on = np.flatnonzero(history.parent >= 0)
+        above = [rung.size for bracket in hyperband(27, 3) for rung in bracket[1:]]
+        assert len(going_on) == sum(above)
+        for number in going_on:
             parent = history.parent[number]
             assert history.bracket[parent] == history.bracket[number]
             assert history.rung[parent] == history.rung[number] - 1

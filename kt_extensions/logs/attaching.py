@@ -1,8 +1,4 @@
-"""Logging the searches of a tuner, whether it knows of logs or not.
-
-A log of a search is told of its moments: `on_search_begin(oracle, project_dir, project_name)`,
-`on_trial_begin(trial)`, `callback(trial, execution)`, `on_trial_end(trial)`, `on_search_end()`.
-"""
+"""Logging the searches of a tuner, whether it knows of logs or not."""
 
 from __future__ import annotations
 
@@ -12,8 +8,10 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
+from kt_extensions.logs.base import SearchLog, TrainingLog
 
-def attach(logger: Any, tuner: Any) -> None:
+
+def attach(logger: SearchLog, tuner: Any) -> None:
     """Has a logger log the searches that a tuner runs from now on.
 
     Args:
@@ -44,7 +42,7 @@ def attach(logger: Any, tuner: Any) -> None:
         tuner._attached.loggers.all.append(logger)
 
 
-def _loggers_of(tuner: Any) -> list[Any]:
+def _loggers_of(tuner: Any) -> list[SearchLog]:
     """Returns what logs the search of a tuner so far: of one of ours, or of another one."""
     if hasattr(tuner, "_attached"):
         return list(tuner._attached.loggers.all)
@@ -57,7 +55,7 @@ def _loggers_of(tuner: Any) -> list[Any]:
 class Loggers:
     """Several logs of one search, told of it as one."""
 
-    def __init__(self, loggers: list[Any]) -> None:
+    def __init__(self, loggers: list[SearchLog]) -> None:
         self.all = loggers
 
     def on_search_begin(self, oracle: Any, project_dir: str, project_name: str) -> None:
@@ -86,7 +84,7 @@ class Loggers:
 class Executions:
     """One training of a trial, in several logs."""
 
-    def __init__(self, executions: list[Any]) -> None:
+    def __init__(self, executions: list[TrainingLog]) -> None:
         self._all = executions
 
     def begin(self) -> None:

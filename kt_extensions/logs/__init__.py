@@ -1,0 +1,1 @@
+"""What the logs of a search have in common: that in TensorBoard (`hparams`), that in MLflow."""
