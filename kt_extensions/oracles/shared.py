@@ -1,7 +1,7 @@
 """Hyperparameters of a search and of its trials that share their declarations.
 
-Nothing changes a declaration once it is made. KerasTuner makes all of them anew for each trial, which
-costs time, and memory for as long as the trial is known.
+Nothing changes a declaration once it is made. KerasTuner makes all of them anew for each trial,
+which costs time, and memory for as long as the trial is known.
 """
 
 from __future__ import annotations
