@@ -76,8 +76,7 @@ class EventLog:
         Raises:
             OSError: If the folder cannot be written to.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
+        with _opened(self.path, "a") as file:
             is_new = file.tell() == 0
         if not is_new:
             self._repair_end()
@@ -161,7 +160,7 @@ def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = Fa
     """
     folder, name = os.path.split(os.fspath(path))
     aside = os.path.join(folder, f".{name}.part")
-    with _begun(aside) as file:
+    with _opened(aside, "w") as file:
         file.write(text)
         if durable:
             file.flush()
@@ -169,13 +168,13 @@ def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = Fa
     os.replace(aside, path)
 
 
-def _begun(path: str) -> IO[str]:
-    """Opens a file to write it anew, in a folder that is made if there is none."""
+def _opened(path: str | os.PathLike[str], mode: str) -> IO[str]:
+    """Opens a file to write to, in a folder that is made if there is none."""
     try:
-        return open(path, "w", encoding="utf-8")
+        return open(path, mode, encoding="utf-8")
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return open(path, "w", encoding="utf-8")
+        return open(path, mode, encoding="utf-8")
 
 
 @contextlib.contextmanager
