@@ -25,7 +25,7 @@ import keras
 import keras_tuner as kt
 
 import kt_extensions as kte
-from benchmarks.small_trials import _resident_bytes
+from benchmarks.memory import Memory, memory
 from kt_extensions.isolation import Outcome
 from kt_extensions.parallel import Call, Ended
 
@@ -37,11 +37,11 @@ Row = dict[str, Any]
 
 
 class Mark(NamedTuple):
-    """Seconds by the clock and by the CPU, and resident megabytes."""
+    """Seconds by the clock and by the CPU, and the memory."""
 
     wall: float
     cpu: float
-    megabytes: float
+    memory: Memory
 
 
 class SimulatedCrew:
@@ -73,7 +73,7 @@ class SimulatedCrew:
     def mark(self) -> Mark:
         """Returns what of this process's time was the driver's, and its memory."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return Mark(wall, cpu, _resident_bytes() / 1e6)
+        return Mark(wall, cpu, memory())
 
     def _run(self, call: Call) -> Outcome:
         """Runs a trial; what the oracle does for it is the driver's work."""
@@ -123,10 +123,10 @@ def measure(trials: Sequence[int]) -> Row:
     """Runs a search in this process.
 
     Returns:
-        `imported`, the resident megabytes before the search, and for each number of `trials` the
-        megabytes then, and the trials a second, by the clock and by the CPU, since the one before.
+        `imported`, the memory before the search, and for each number of `trials` the memory then,
+        and the trials a second, by the clock and by the CPU, since the one before.
     """
-    imported, crew = _resident_bytes(), SimulatedCrew(WORKERS)
+    imported, crew = memory(), SimulatedCrew(WORKERS)
     with tempfile.TemporaryDirectory() as folder:
         oracle = kte.oracles.TPEOracle(
             kt.Objective("loss", "min"), max_trials=max(trials), seed=0, hyperparameters=_space()
@@ -134,7 +134,7 @@ def measure(trials: Sequence[int]) -> Row:
         tuner = DriverTuner(crew, trials, oracle, directory=folder, workers=WORKERS)
         tuner.search(verbose=0)
     backend = keras.backend.backend()
-    return {"backend": backend, "imported": imported / 1e6, "trials": rows(trials, tuner.marks)}
+    return {"backend": backend, "imported": imported, "trials": rows(trials, tuner.marks)}
 
 
 def _space() -> kt.HyperParameters:
@@ -151,8 +151,9 @@ def rows(trials: Sequence[int], marks: Sequence[Mark]) -> list[Row]:
 
     Example:
 
-    >>> rows([100], [Mark(0.0, 0.0, 600.0), Mark(2.0, 1.0, 601.0)])
-    [{'after': 100, 'wall_per_second': 50.0, 'cpu_per_second': 100.0, 'megabytes': 601.0}]
+    >>> first, last = Mark(0.0, 0.0, Memory(600.0, 300.0)), Mark(2.0, 1.0, Memory(601.0, 301.0))
+    >>> rows([100], [first, last])[0]["cpu_per_second"]
+    100.0
     """
     found = []
     for before, here, first, last in zip([0, *trials], trials, marks, marks[1:], strict=False):
@@ -160,7 +161,7 @@ def rows(trials: Sequence[int], marks: Sequence[Mark]) -> list[Row]:
             "wall_per_second": (here - before) / (last.wall - first.wall),
             "cpu_per_second": (here - before) / (last.cpu - first.cpu),
         }
-        found.append({"after": here, **rates, "megabytes": last.megabytes})
+        found.append({"after": here, **rates, "memory": last.memory})
     return found
 
 
@@ -183,8 +184,8 @@ def measure_elsewhere(python: Path, backend: str, trials: Sequence[int]) -> Row:
     """Runs `measure` in a new process of an interpreter, with a backend of Keras.
 
     Returns:
-        What it has found, the `growth` of a trial's time, and `imports`: the resident megabytes of
-        a process after each of its imports.
+        What it has found, the `growth` of a trial's time, and `imports`: the memory of a process
+        after each of its imports.
     """
     listed = ",".join(map(str, trials))
     found: Row = _told(python, backend, "-m", "benchmarks.scaling_driver", listed)
@@ -210,12 +211,12 @@ _MODULES: dict[str, list[str]] = {
 }
 _IMPORTS = """
 import importlib, json, sys
-from benchmarks.small_trials import _resident_bytes
+from benchmarks.memory import memory
 found = {}
 for name, modules in json.loads(sys.argv[1]).items():
     for module in modules:
         importlib.import_module(module)
-    found[name] = _resident_bytes() / 1e6
+    found[name] = memory()
 print(json.dumps(found))
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from benchmarks.memory import Memory
 from benchmarks.quality import BUDGETS
 from benchmarks.report import Grid
 from benchmarks.scaling_simulated import ITERATION, ITERATIONS
@@ -37,21 +38,24 @@ def driver(found: Sequence[Row]) -> Iterator[Grid]:
     rows.append(["growth, as a power of the trials", *powers])
     yield "200 simulated workers, TPE, 8 hyperparameters", header, rows
     header = ["backend", *found[0]["imports"], "the search", "of which its own"]
-    yield "Resident megabytes after each import, and at the end", header, list(map(_memory, found))
+    title = (
+        "Resident megabytes after each import, and at the end; in brackets without pages of files"
+    )
+    yield title, header, list(map(_memory, found))
 
 
 def _memory(row: Row) -> list[str]:
-    end = row["trials"][-1]["megabytes"]
-    megabytes = [*row["imports"].values(), end, end - row["imported"]]
-    return [row["backend"], *[f"{number:.0f}" for number in megabytes]]
+    end = Memory(*row["trials"][-1]["memory"])
+    own = Memory(*(now - before for now, before in zip(end, row["imported"], strict=True)))
+    return [row["backend"], *[str(Memory(*m)) for m in [*row["imports"].values(), end, own]]]
 
 
 _DRIVER = ("trials a second", "a CPU second", "MB")
 
 
 def _driver_cells(row: Row) -> list[str]:
-    numbers = row["wall_per_second"], row["cpu_per_second"], row["megabytes"]
-    return [f"{number:.0f}" for number in numbers]
+    rates = row["wall_per_second"], row["cpu_per_second"]
+    return [*[f"{rate:.0f}" for rate in rates], str(Memory(*row["memory"]))]
 
 
 def simulated(found: Row) -> Iterator[Grid]:

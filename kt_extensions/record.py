@@ -93,10 +93,16 @@ class SearchRecord:
     def _objectives(self, names: list[str]) -> Array:
         return np.array([self.outcomes[name] for name in names]).reshape(-1, len(self.signs))
 
-    def write(self, *events: Event) -> None:
-        """Logs events, then applies them."""
+    def write(self, *events: Event, durable: bool = True) -> None:
+        """Logs events, then applies them.
+
+        Args:
+            *events: The events.
+            durable: As for `EventLog.append`. Those that are not are on the disk with the next that
+                are: a trial's start, which without its end tells nothing that cannot be made again.
+        """
         if events:
-            self.log.append(*events)
+            self.log.append(*events, durable=durable)
         for event in events:
             self.apply(event)
 

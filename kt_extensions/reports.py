@@ -148,7 +148,7 @@ class Reports:
         self._folder = Path(folder)
         self._remote = "://" in os.fspath(folder)
         self._known: dict[str, TrialReport] = {}
-        self._open: set[str] = set()
+        self._logs: dict[str, EventLog] = {}  # of the trials that run
         self._began: dict[str, float] = {}
 
     def __getitem__(self, trial_id: str) -> TrialReport:
@@ -204,6 +204,7 @@ class Reports:
         seconds = None if began is None else round(time.monotonic() - began, 3)
         how = {"status": status, "message": message, "seconds": seconds}
         self._write(trial_id, {"event": "end", **how, "time": _now()})
+        self._logs.pop(trial_id, None)
 
     def _folder_of(self, trial_id: str) -> Path:
         return self._folder / f"trial_{trial_id}"
@@ -213,19 +214,22 @@ class Reports:
         try:
             if self._remote:
                 return
-            log = EventLog(self._folder_of(trial_id), FILE_NAME)
-            if trial_id not in self._open:
-                log.open()
-                self._open.add(trial_id)
-            log.append(event, durable=False)
+            self._log(trial_id).append(event, durable=False)
         except OSError as error:
             warnings.warn(f"A report of trial {trial_id} was not kept: {error}.", stacklevel=3)
         finally:
             report.apply(event)
 
+    def _log(self, trial_id: str) -> EventLog:
+        if trial_id not in self._logs:
+            log = EventLog(self._folder_of(trial_id), FILE_NAME)
+            log.open()
+            self._logs[trial_id] = log
+        return self._logs[trial_id]
+
     def __getstate__(self) -> dict[str, Any]:
         """A copy, as for another process, reads what it needs."""
-        return {**self.__dict__, "_known": {}, "_open": set()}
+        return {**self.__dict__, "_known": {}, "_logs": {}}
 
 
 def _now() -> float:

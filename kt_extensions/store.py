@@ -16,7 +16,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 Event = dict[str, Any]
 
@@ -76,9 +76,10 @@ class EventLog:
         Raises:
             OSError: If the folder cannot be written to.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
-        self._repair_end()
+        with _opened(self.path, "a") as file:
+            is_new = file.tell() == 0
+        if not is_new:
+            self._repair_end()
 
     def changed(self) -> bool:
         """Whether someone else has written to the log since it was read or written here."""
@@ -157,15 +158,23 @@ def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = Fa
         text: Its new content.
         durable: Whether the text must be on the disk before the file is replaced.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    with open(aside, "w", encoding="utf-8") as file:
+    folder, name = os.path.split(os.fspath(path))
+    aside = os.path.join(folder, f".{name}.part")
+    with _opened(aside, "w") as file:
         file.write(text)
         if durable:
             file.flush()
             os.fsync(file.fileno())
     os.replace(aside, path)
+
+
+def _opened(path: str | os.PathLike[str], mode: str) -> IO[str]:
+    """Opens a file to write to, in a folder that is made if there is none."""
+    try:
+        return open(path, mode, encoding="utf-8")
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return open(path, mode, encoding="utf-8")
 
 
 @contextlib.contextmanager

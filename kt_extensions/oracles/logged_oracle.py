@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
-import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
 from kt_extensions.oracles import resuming
 from kt_extensions.oracles.processes import locked
+from kt_extensions.oracles.shared import SharedHyperParameters, identity
 from kt_extensions.record import SearchRecord
 from kt_extensions.reports import Reports
 from kt_extensions.space import SearchSpace
@@ -60,6 +60,15 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
 
     # The search space.
 
+    @property
+    def hyperparameters(self) -> kt.HyperParameters:
+        """The search space as far as it is known, with its default values."""
+        return self._hyperparameters
+
+    @hyperparameters.setter
+    def hyperparameters(self, hyperparameters: kt.HyperParameters) -> None:
+        self._hyperparameters = SharedHyperParameters.of(hyperparameters)
+
     def update_space(self, hyperparameters: kt.HyperParameters) -> None:
         """Adds new hyperparameters to the space; see `keras_tuner.Oracle.update_space`.
 
@@ -75,7 +84,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
                 "pass allow_new_entries=True."
             )
         if self.tune_new_entries:
-            self.add_to_space(hyperparameters)
+            self._add(new)
 
     def add_to_space(self, hyperparameters: kt.HyperParameters) -> None:
         """Adds new hyperparameters to the space, whoever declares them.
@@ -83,14 +92,18 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         Raises:
             ValueError: If a name is declared again with another domain.
         """
-        new = self._new(hyperparameters)
+        self._add(self._new(hyperparameters))
+
+    def _add(self, new: list[Any]) -> None:
         if new:
             SearchSpace.from_hyperparameters([*self.hyperparameters.space, *new])
             self.hyperparameters.merge(new)
 
     def _new(self, hyperparameters: kt.HyperParameters) -> list[Any]:
-        known = {_identity(hp) for hp in self.hyperparameters.space}
-        return [hp for hp in hyperparameters.space if _identity(hp) not in known]
+        own = set(map(id, self.hyperparameters.space))
+        others = [hp for hp in hyperparameters.space if id(hp) not in own]
+        known = {identity(hp) for hp in self.hyperparameters.space} if others else set()
+        return [hp for hp in others if identity(hp) not in known]
 
     # The lock, and what is kept in memory.
 
@@ -210,8 +223,9 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
 
     def _save_trial(self, trial: Trial) -> None:
         if trial.status == TrialStatus.RUNNING:
-            with store.tolerantly("The state of a running trial"):
-                self.save_trial_file(trial)
+            if not trial.metrics.metrics:  # it begins; should it be run again, these do not count
+                with store.tolerantly("The state of a running trial"):
+                    self.save_trial_file(trial)
             return
         self._record_end(trial)
         self.save_trial_file(trial)
@@ -232,12 +246,3 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         """Leaves out the functions by which KerasTuner fills its tables: they cannot be pickled."""
         tables = {"_run_times": Counter(self._run_times), "_id_to_hash": dict(self._id_to_hash)}
         return {**self.__dict__, **tables}
-
-
-def _identity(hp: Any) -> tuple[Any, ...]:
-    """What KerasTuner knows a hyperparameter by; messages between processes round its floats."""
-    return (hp.name, *((c.name, tuple(map(_rounded, c.values))) for c in hp.conditions))
-
-
-def _rounded(value: Any) -> Any:
-    return float(np.float32(value)) if isinstance(value, float) else value

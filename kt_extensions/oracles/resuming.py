@@ -13,6 +13,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
+from kt_extensions.oracles.shared import declared_as
 from kt_extensions.record import FORMAT, SearchRecord, hyperparameters_from
 from kt_extensions.reports import is_pruned
 from kt_extensions.store import Event
@@ -107,20 +108,6 @@ def _metrics(event: Event) -> dict[str, Any]:
         for observation in metric["observations"]:
             observation["value"] = [float(value) for value in observation["value"]]
     return dict(event["metrics"])
-
-
-def with_values(space: kt.HyperParameters, values: Mapping[str, Any]) -> kt.HyperParameters:
-    """Returns a copy of hyperparameters with other values.
-
-    The declarations are shared, which nothing changes: KerasTuner's own `copy` makes new ones, and
-    takes most of the time that a long search needs to resume.
-    """
-    hyperparameters = kt.HyperParameters()
-    hyperparameters._space = list(space.space)
-    for declared in space.space:
-        hyperparameters._hps[declared.name].append(declared)
-    hyperparameters.values = dict(values)
-    return hyperparameters
 
 
 def _begin(oracle: LoggedOracle, record: SearchRecord) -> None:
@@ -305,7 +292,7 @@ def _replay(oracle: LoggedOracle, record: SearchRecord, event: Event) -> None:
         case "space":
             oracle.hyperparameters = hyperparameters_from(record.space_config)
         case "start":
-            hyperparameters = with_values(oracle.hyperparameters, event["values"])
+            hyperparameters = declared_as(oracle.hyperparameters.space, event["values"])
             oracle.trials[event["trial"]] = Trial(hyperparameters, event["trial"])
             oracle.start_order.append(event["trial"])
         case "end":
@@ -316,7 +303,7 @@ def _replay(oracle: LoggedOracle, record: SearchRecord, event: Event) -> None:
 
 def _replay_end(oracle: LoggedOracle, trial: Trial, event: Event) -> None:
     if len(trial.hyperparameters.space) < len(oracle.hyperparameters.space):
-        trial.hyperparameters = with_values(oracle.hyperparameters, event["values"])
+        trial.hyperparameters = declared_as(oracle.hyperparameters.space, event["values"])
     trial.hyperparameters.values = event["values"]
     trial.metrics = type(trial.metrics).from_config({"metrics": _metrics(event)})
     trial.score, trial.best_step = event["score"], event["best_step"]

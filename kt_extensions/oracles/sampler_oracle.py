@@ -16,11 +16,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives
 from kt_extensions.fidelities import at_one_fidelity
 from kt_extensions.history import Run
-from kt_extensions.oracles import resuming
 from kt_extensions.oracles.processes import is_chief, locked
 from kt_extensions.oracles.queue import Queue, fill_in
 from kt_extensions.oracles.reported import ReportedOracle
 from kt_extensions.oracles.scheduling import promoted, schedule_values
+from kt_extensions.oracles.shared import declared_as, sharing
 from kt_extensions.pruners import Pruner
 from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
@@ -270,7 +270,7 @@ class SamplerOracle(ReportedOracle):
         if isinstance(action, Done):
             return {"status": TrialStatus.STOPPED}
         event = {"event": "start", "trial": trial_id, **self._planned(action.run)}
-        self.record.write(event)
+        self.record.write(event, durable=is_chief())  # a worker elsewhere may outlive the machine
         return {"status": TrialStatus.RUNNING, "values": event["values"]}
 
     def _planned(self, run: Run | None) -> dict[str, Any]:
@@ -295,10 +295,10 @@ class SamplerOracle(ReportedOracle):
 
     def _suggest(self) -> Array:
         history = self.record.table.history()
+        rng = np.random.default_rng([self.seed, history.number])
         if not getattr(self.sampler, "multi_fidelity", False):
             history = at_one_fidelity(history)
-        number = self.record.table.history().number
-        return self.sampler.suggest(history, np.random.default_rng([self.seed, number]))
+        return self.sampler.suggest(history, rng)
 
     def _suggest_for_queue(self) -> Array:
         """What a person asks for is run even if everything was tried before."""
@@ -322,11 +322,12 @@ class SamplerOracle(ReportedOracle):
             return error
         if trial is not self.trials[trial.trial_id]:
             trial.hyperparameters = self._as_received(trial)
+        trial.hyperparameters = sharing(trial.hyperparameters, self.hyperparameters.space)
         return None
 
     def _as_started(self, trial: Trial) -> kt.HyperParameters:
         values = self.record.unfinished[trial.trial_id]
-        return resuming.with_values(self.hyperparameters, values)
+        return declared_as(self.hyperparameters.space, values)
 
     def _as_received(self, trial: Trial) -> kt.HyperParameters:
         """Undoes what happens to values between processes: 32-bit floats, and inactive ones."""

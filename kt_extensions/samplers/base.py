@@ -90,17 +90,21 @@ class Random:
         return first_untried(history, rng.random((8, len(history.space))), rng)
 
 
-def starting_up(history: History, n_startup: int) -> bool:
+def starting_up(history: History, n_startup: int, n_scored: int | None = None) -> bool:
     """Whether too little is known for a model of the space.
 
     Pruned trials count, or a search that prunes most of its first trials would never learn.
 
     Args:
         history: The trials so far.
-        n_startup: Trials that have to have ended with a score, one of them not pruned.
+        n_startup: Trials that have to have begun, failed ones not counted.
+        n_scored: How many of them have to have ended with a score, one of them not pruned. All by
+            default. Fewer keep parallel workers from starting up for longer than a single one.
     """
     scored = int(np.isfinite(history.y).sum())
-    return scored < n_startup or not history.completed.any() or not len(history.space)
+    begun = scored + int(history.pending.sum())
+    too_few = begun < n_startup or scored < (n_startup if n_scored is None else n_scored)
+    return too_few or not history.completed.any() or not len(history.space)
 
 
 def startup_point(history: History, rng: np.random.Generator) -> Array:

@@ -4,8 +4,8 @@ Hutter, Hoos & Leyton-Brown, "Sequential Model-Based Optimization for General Al
 Configuration", LION 2011 (forests); Jones et al., "Efficient Global Optimization of Expensive
 Black-Box Functions", Journal of Global Optimization 1998 (Gaussian process, expected improvement);
 Ginsbourger, Le Riche & Carraro, "Kriging Is Well-Suited to Parallelize Optimization", 2010 (the
-constant liar); scikit-optimize, https://scikit-optimize.github.io. `docs/algorithms.md` tells how
-the settings were chosen.
+kriging believer); scikit-optimize, https://scikit-optimize.github.io. `docs/algorithms.md` tells
+how the settings were chosen.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ Rows = NDArray[np.int64]
 Predict = Callable[[Array], tuple[Array, Array]]
 
 _SURROGATES = ("GP", "RF", "ET", "GBRT")
-_LIE = 0.0  # the score of a pending trial: the mean of the finished ones
 _MOST_PENDING = 100
 _INCUMBENTS = 10  # good trials that candidates are drawn around
 
@@ -45,8 +44,9 @@ class Skopt:
 
     For those who know scikit-optimize or SMAC, and for spaces that forests suit: rough, with many
     options and conditions. Failed trials count as the worst, pruned ones as no better than the
-    median, pending ones as average, so that parallel proposals keep apart. The model is trained
-    anew for each proposal, by at most `most_points` trials, so the time of a proposal is bounded.
+    median, pending ones as what a model of the others expects of them, so that parallel proposals
+    keep apart. The model is trained anew for each proposal, by at most `most_points` trials, so the
+    time of a proposal is bounded.
 
     Args:
         surrogate: The model: "GP" (Gaussian process), "RF" (random forest), "ET" (extremely
@@ -101,7 +101,7 @@ class Skopt:
             return startup_point(history, rng)
         history = scalarized(history, rng)
         rows, y = _observations(history, self.most_points)
-        predict = self._trained(history, rows, y, rng)
+        predict = self._believing(history, rows, y, rng)
         best = float(y.min())
 
         def value(points: Array) -> Array:
@@ -116,6 +116,20 @@ class Skopt:
         candidates = np.concatenate([near(incumbents, n // 2, 0.1), anywhere])
         return first_untried(history, refined(value, candidates, near), rng)
 
+    def _believing(
+        self, history: History, rows: Rows, y: Array, rng: np.random.Generator
+    ) -> Predict:
+        """Returns the model of finished trials that takes what it expects of pending ones as true.
+
+        The kriging believer of Ginsbourger et al.
+        """
+        predict = self._trained(history, rows, y, rng)
+        pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
+        if not len(pending):
+            return predict
+        expected, _ = predict(history.X[pending])
+        return self._trained(history, np.append(rows, pending), np.append(y, expected), rng)
+
     def _trained(self, history: History, rows: Rows, y: Array, rng: np.random.Generator) -> Predict:
         """Returns the model of some trials, a function from points to mean and deviation."""
         from kt_extensions.samplers.skopt_models import Model
@@ -127,13 +141,11 @@ class Skopt:
 
 
 def _observations(history: History, most: int) -> tuple[Rows, Array]:
-    """Returns the trials that a model is trained by, and their scores, lies for pending ones."""
+    """Returns the finished trials that a model is trained by, and their scores."""
     finished = np.flatnonzero(~history.pending)
     scores = normalized_scores(history, finished)
     chosen = spread_rows(scores, most)
-    pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
-    lies = np.full(len(pending), _LIE)
-    return np.append(finished[chosen], pending), np.append(scores[chosen], lies)
+    return finished[chosen], scores[chosen]
 
 
 def _improvement(settings: Skopt, mean: Array, deviation: Array, best: float) -> Array:

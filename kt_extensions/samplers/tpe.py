@@ -117,13 +117,11 @@ class TPE:
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
         """Returns the rows of the good trials, the best first, and those of the others."""
-        ranking = history.ranking()
         scored = int(np.isfinite(history.y).sum())
-        n_good = math.ceil(self.quantile * scored)
-        n_good = min(n_good, int(history.completed.sum()), self.most_good)
+        good = history.best(min(math.ceil(self.quantile * scored), self.most_good))
         others = np.ones(len(history), bool)
-        others[ranking[:n_good]] = False
-        return ranking[:n_good], np.flatnonzero(others)[-self.most_others :]
+        others[good] = False
+        return good, np.flatnonzero(others)[-self.most_others :]
 
 
 def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> Branch | None:

@@ -71,7 +71,9 @@ class Dimension:
 
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Whether the hyperparameter is active given the values of its parents."""
-        return any(all(condition.holds(values) for condition in scope) for scope in self.scopes)
+        return not self.conditional or any(
+            all(condition.holds(values) for condition in scope) for scope in self.scopes
+        )
 
     def may_be_active(self, values: Mapping[str, Any]) -> bool:
         """Whether it can be active given the values of some hyperparameters."""
@@ -122,6 +124,7 @@ class SearchSpace:
         self._stepped[self._uneven] = False
         self._steps = np.where(self._stepped, self.sizes, 1).astype(float)
         self._conditional = [i for i, d in enumerate(self.dimensions) if d.conditional]
+        self._parents = {parent for d in self.dimensions for parent in _parents(d)}
 
     @classmethod
     def from_hyperparameters(cls, hyperparameters: Iterable[Any]) -> SearchSpace:
@@ -199,7 +202,8 @@ class SearchSpace:
                     x[i] = domain.coordinate(values[name])
                 except ValueError as error:
                     raise ValueError(f"Hyperparameter {name!r}: {error}") from None
-                nearest[name] = _nearest(domain, values[name])
+                if name in self._parents:
+                    nearest[name] = _nearest(domain, values[name])
         return x
 
     def decode(self, coordinates: Array) -> dict[str, Value]:
@@ -210,7 +214,7 @@ class SearchSpace:
         """
         values: dict[str, Value] = {}
         for dimension, coordinate in zip(self.dimensions, coordinates.tolist(), strict=True):
-            if not dimension.conditional or dimension.is_active(values):
+            if dimension.is_active(values):
                 values[dimension.name] = dimension.domain.value(coordinate)
         return values
 

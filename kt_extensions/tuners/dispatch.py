@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import heapq
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable
@@ -49,6 +49,7 @@ class Dispatch:
         self._again: deque[Trial] = deque()
         self._deaths: Counter[str] = Counter()
         self._places: dict[str, int] = {}  # of the running trials
+        self._free: list[int] = []  # places that were taken, a heap
         self._last: dict[int, str] = {}  # the trial that a worker has run last
 
     def run(self) -> None:
@@ -73,17 +74,20 @@ class Dispatch:
         return True
 
     def _next(self) -> Trial:
-        taken = set(self._places.values())
-        place = next(n for n in itertools.count() if n not in taken)
+        place = self._free[0] if self._free else len(self._places)
         trial = self._create(place)
         if trial.status == TrialStatus.RUNNING:
             self._places[trial.trial_id] = place
+            if self._free:
+                heapq.heappop(self._free)
             self._tuner.on_trial_begin(trial)
         return trial
 
     def _best_suited(self, idle: list[int], trial: Trial) -> int:
         """Returns a worker, if possible one that has the model which the trial goes on with."""
-        parent = trial.hyperparameters.values.get(PARENT, "")
+        parent = trial.hyperparameters.values.get(PARENT)
+        if parent is None:
+            return idle[0]
         return next((worker for worker in idle if self._last.get(worker) == parent), idle[0])
 
     def _submit(self, worker: int, trial: Trial) -> None:
@@ -99,7 +103,7 @@ class Dispatch:
         elif not self._is_dead(trial, outcome.death):
             self._again.append(trial)
             return
-        del self._places[trial.trial_id]
+        heapq.heappush(self._free, self._places.pop(trial.trial_id))
         self._tuner.on_trial_end(trial)
 
     def _is_dead(self, trial: Trial, death: str) -> bool:

@@ -103,10 +103,16 @@ class KeptFiles(StoppingRules):
 
     def _in_use(self) -> set[str]:
         """Returns the running trials and the two before each, to which it may have to go back."""
-        running = {t.trial_id for t in list(getattr(self.oracle, "ongoing_trials", {}).values())}
-        running.update(getattr(self.oracle, "_retry_queue", ()), self._own())
-        lines = (self._line(self.oracle.get_trial(name)) for name in running)
-        return {name for line in lines for name in itertools.islice(line, 3)}
+        names = {t.trial_id for t in list(getattr(self.oracle, "ongoing_trials", {}).values())}
+        names.update(getattr(self.oracle, "_retry_queue", ()), self._own())
+        before = self._parents(names)
+        return names | before | self._parents(before)
+
+    def _parents(self, names: set[str]) -> set[str]:
+        """Returns the trials that some others go on from."""
+        trials = map(self.oracle.get_trial, names)
+        parents = {trial.hyperparameters.values.get(PARENT) for trial in trials}
+        return parents - {None}
 
     def _own(self) -> set[str]:
         """Returns the trials that this tuner runs."""

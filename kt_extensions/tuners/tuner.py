@@ -119,6 +119,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
     """
 
     _execution = 0  # the number of the training in its trial
+    _told: str | None = None  # the state that was saved last, in whole seconds
 
     def __init__(
         self,
@@ -365,10 +366,20 @@ class Tuner(RepeatedTrials, ParallelTrials):
         return model
 
     def save(self) -> None:
-        """Saves the oracle and the tuner's own state, the latter atomically."""
+        """Saves the oracle and the tuner's own state, the latter atomically.
+
+        That is left as it is while there is nothing new but less than a second of searching.
+        """
         if not is_worker():
             self.oracle.save()
-        storage.write_text(self._get_tuner_fname(), json.dumps(self.get_state()))
+        state = self.get_state()
+        told = json.dumps({**state, "seconds": int(state["seconds"])})
+        if told != self._told:
+            self._write_state(state)
+            self._told = told
+
+    def _write_state(self, state: dict[str, Any]) -> None:
+        storage.write_text(self._get_tuner_fname(), json.dumps(state))
 
     def get_state(self) -> dict[str, Any]:
         """Returns what the tuner itself has to remember: seconds spent, arguments of `search`."""
@@ -384,6 +395,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
         max_trials = self.oracle.max_trials
         try:
             super().search(*fit_args, **fit_kwargs)
+            self._write_state(self.get_state())
             reason = None if is_worker() else self._reason_to_stop()
         except (KeyboardInterrupt, SystemExit):
             reason = "interrupted; run the same program again to go on"

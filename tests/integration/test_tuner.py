@@ -150,6 +150,22 @@ def test_max_time(tmp_path: Path, oracle_class: Any) -> None:
     assert len(more.oracle.trials) == 50
 
 
+def test_state_is_written_when_it_tells_something_new(tmp_path: Path) -> None:
+    made = tuner(tmp_path, TPEOracle(max_trials=2, seed=1))
+    file = Path(made._get_tuner_fname())
+    made.save()
+    file.unlink()
+    made.save()
+    assert not file.exists()
+    made._seconds_before = 1.0
+    made.save()
+    assert json.loads(file.read_text())["seconds"] == 1.0
+    file.unlink()
+    made._asked = {"epochs": 3}
+    made.save()
+    assert json.loads(file.read_text())["asked"] == {"epochs": 3}
+
+
 @pytest.mark.parametrize("oracle_class", [STOCK[0], TPEOracle])
 def test_no_time_at_all(tmp_path: Path, oracle_class: Any) -> None:
     made = tuner(tmp_path, oracle_class(max_trials=50, seed=1), max_time=1e-9)

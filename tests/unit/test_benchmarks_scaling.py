@@ -16,6 +16,7 @@ from benchmarks import (
     store,
 )
 from benchmarks.blackbox import Problem
+from benchmarks.memory import Memory, memory
 from benchmarks.multifidelity_search import CurveProblem, Task
 from benchmarks.scaling_clock import Clock, Stretch, Timeline, epoch_times
 from benchmarks.scaling_driver import DriverTuner, Mark, SimulatedCrew
@@ -196,11 +197,19 @@ class TestDriver:
         assert crew.idle() == [0, 1, 2]
 
     def test_rows_are_rates_between_marks(self):
-        marks = [Mark(1.0, 1.0, 500.0), Mark(3.0, 2.0, 510.0), Mark(4.0, 4.0, 511.0)]
+        times = [(1.0, 1.0), (3.0, 2.0), (4.0, 4.0)]
+        marks = [Mark(*time, Memory(510.0 + i, 200.0)) for i, time in enumerate(times)]
         first, second = scaling_driver.rows([100, 300], marks)
         assert (first["wall_per_second"], first["cpu_per_second"]) == (50, 100)
         assert (second["wall_per_second"], second["cpu_per_second"]) == (200, 100)
-        assert second["megabytes"] == 511
+        assert second["memory"] == (512, 200)
+
+    def test_memory_without_pages_of_files_grows_with_what_is_written(self):
+        before = memory()
+        written = bytearray(64 * 2**20)
+        after = memory()
+        assert after.anonymous - before.anonymous > 0.9 * len(written) / 1e6
+        assert after.anonymous < after.resident
 
     @pytest.mark.parametrize("last, power", [(100, 0.0), (25, 1.0), (50, 0.5)])
     def test_growth_is_the_power_of_the_number_of_trials(self, last, power):
@@ -287,10 +296,10 @@ class TestTables:
         assert regrets == [["asha", "10.00", "80.00"], ["bohb", "10.00", "80.00"]]
 
     def test_driver_tells_what_the_search_has_added(self):
-        row = {"after": 100, "wall_per_second": 50.0, "cpu_per_second": 60.0, "megabytes": 730.0}
-        imports = {"Python": 10.0, "the backend": 600.0}
-        found = {"backend": "jax", "imported": 700.0, "imports": imports, "growth": 0.25}
+        row = {"after": 100, "wall_per_second": 50.0, "cpu_per_second": 60.0, "memory": [730, 320]}
+        imports = {"Python": [10, 5], "the backend": [600, 250]}
+        found = {"backend": "jax", "imported": [700, 300], "imports": imports, "growth": 0.25}
         rates, memory = scaling_tables.driver([{**found, "trials": [row]}])
-        assert rates[2][0] == ["100", "50", "60", "730"]
+        assert rates[2][0] == ["100", "50", "60", "730 (320)"]
         assert rates[2][1][1:] == ["", "0.25", ""]
-        assert memory[2] == [["jax", "10", "600", "730", "30"]]
+        assert memory[2] == [["jax", "10 (5)", "600 (250)", "730 (320)", "30 (20)"]]

@@ -55,6 +55,25 @@ def test_the_ranking_is_by_score_with_ties_in_order_of_creation():
     assert history.ranking().tolist() == [2, 0, 4, 1, 5]
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 9])
+def test_the_best_are_the_first_completed_ones_of_the_ranking(n):
+    table = table_of(2.0, 1.0, np.nan, 1.0, np.inf, 3.0, 1.0)
+    x = SPACE.configuration(9)
+    table.start("pruned", x, x)
+    table.finish("pruned", x, 0.5, fidelity=1, pruned=True)
+    assert table.history().best(n).tolist() == [1, 3, 6, 0, 5][:n]
+
+
+def test_a_history_is_made_anew_after_each_event():
+    table = table_of(2.0, np.nan)
+    before = table.history()
+    assert table.history() is before
+    table.finish("1", SPACE.configuration(1), 1.0)
+    assert table.history().best(1).tolist() == [1]
+    table.restart("1")
+    assert table.history().best(1).tolist() == [0]
+
+
 def test_pruned_trials_rank_behind_completed_ones_by_how_far_they_came():
     table = table_of(5.0, np.nan, np.nan, np.nan, np.inf, 4.0)
     for name, y, fidelity in (("1", 0.1, 2), ("2", 9.0, 8), ("3", 0.2, 8)):

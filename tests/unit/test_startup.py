@@ -39,6 +39,17 @@ def test_trials_that_count(trials: Any, expected: bool) -> None:
     assert starting_up(table_of(*trials).history(), 3) == expected
 
 
+def test_running_trials_count_once_enough_have_a_score() -> None:
+    table = table_of((1.0, False))
+    table.start("running", np.full(2, 0.9), None)
+    table.start("running, too", np.full(2, 0.8), None)
+    history = table.history()
+    assert starting_up(history, 3)
+    assert not starting_up(history, 3, n_scored=1)
+    assert starting_up(history, 3, n_scored=2)
+    assert starting_up(history, 4, n_scored=1)
+
+
 @pytest.mark.parametrize("sampler", [TPE(), GP(), Skopt(), KDE()], ids=lambda s: type(s).__name__)
 def test_a_search_that_prunes_most_learns(sampler: Any) -> None:
     table, rng = TrialTable(SPACE, seed=0), np.random.default_rng(0)
