@@ -1,11 +1,7 @@
 """How long programs of the pages are shortened: for each page what is written, and what is run."""
 
 SHORTENED = {
-    "README.md": {
-        "max_trials=25": "max_trials=2",
-        "epochs=10": "epochs=1",
-        "max_trials=50": "max_trials=2",
-    },
+    "README.md": {"max_trials=25": "max_trials=2", "epochs=10": "epochs=1"},
     "docs/distribution.md": {
         "max_trials=50": "max_trials=1",
         "epochs=20": "epochs=1",
@@ -35,4 +31,5 @@ SHORTENED = {
         "cross_validation=5": "cross_validation=2",
         "epochs=10": "epochs=1",
     },
+    "docs/several_objectives.md": {"max_trials=50": "max_trials=2", "epochs=10": "epochs=1"},
 }

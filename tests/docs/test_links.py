@@ -7,7 +7,8 @@ import pytest
 from tests.docs.pages import PAGES, ROOT
 
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
+README = PAGES["README.md"].read_text()
 OUTSIDE = ("http://", "https://")
 
 
@@ -47,3 +48,15 @@ def test_dead_links_are_found(tmp_path):
         "```\n[g](h)\n```\n# I\n[j](#i) [k](#l)\n"
     )
     assert list(dead(page, tmp_path)) == ["other.md#a-b-c", "no.md", "../out.md", "#l"]
+
+
+def test_each_claim_of_the_readme_names_its_test():
+    section = README.split("## Beside other packages")[1].split("\n## ")[0]
+    _, *rows = re.findall(r"^\| .*", section, re.MULTILINE)
+    assert len(rows) > 15
+    missing = []
+    for row in rows:
+        test = re.search(r"\| \[yes\]\((tests/\S+\.py) \"(test_\w+)\"\) \|", row)
+        if not test or f"def {test[2]}(" not in (ROOT / test[1]).read_text():
+            missing.append(row)
+    assert missing == []
