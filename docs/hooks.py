@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 _DOCS = Path(__file__).parent
@@ -22,6 +23,9 @@ _PAGES = {
 }
 _CODE_OR_LINK = re.compile(
     r"^( *)```.*?^\1```$|(?<=\]\()(?P<link>(?!https?://|#)[^)\s#]+)", re.DOTALL | re.MULTILINE
+)
+_LOADED = re.compile(
+    r"<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>"
 )
 
 
@@ -44,6 +48,17 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Turns links between files of the repository into links between those of the site."""
     folder = posixpath.dirname(page.file.src_uri) or "."
     return _replace_links(page.file, markdown, lambda uri, _: posixpath.relpath(uri, folder))
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Sees to it that a page loads nothing from elsewhere, so that it opens without a network.
+
+    Raises:
+        PluginError: If it does.
+    """
+    if loaded := _LOADED.findall(output):
+        raise PluginError(f"Expected {page.file.src_uri} to load nothing. Received: {loaded}.")
+    return output
 
 
 def _replace_links(page: File, markdown: str, replaced: Callable[[str, Path], str]) -> str:
