@@ -16,7 +16,7 @@ export TF_ENABLE_ONEDNN_OPTS := 0
 export KERAS_BACKEND ?= tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench wheel clean
+.PHONY: help demo test lint docs typed bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -27,14 +27,19 @@ demo: $(STAMP) ## search an MLP for the digits data; ARGS="--help" shows the opt
 test: $(STAMP) ## run the tests; ARGS go to pytest
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-# The type checker sees the layout as installed: builders/ inside kt_extensions/.
-lint: $(STAMP) ## check style and types
+lint: $(STAMP) typed ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@rm -rf $(TYPED) && mkdir -p $(TYPED)/kt_extensions
-	@ln -s $(CURDIR)/kt_extensions/* $(CURDIR)/builders $(TYPED)/kt_extensions
 	@cd $(TYPED) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml \
 		--cache-dir $(CURDIR)/.mypy_cache -p kt_extensions
+
+docs: $(STAMP) typed ## build the documentation in site/, strictly
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The layout as installed, builders/ inside kt_extensions/, for those that do not import it.
+typed:
+	@rm -rf $(TYPED) && mkdir -p $(TYPED)/kt_extensions
+	@ln -s $(CURDIR)/kt_extensions/* $(CURDIR)/builders $(TYPED)/kt_extensions
 
 bench: $(STAMP) $(BENCH)/.installed ## measure time and quality of searches; ARGS=--quick is a try
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
@@ -46,7 +51,7 @@ wheel: $(STAMP) ## build the wheel and the sdist in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The environment brings its own pip and setuptools, pinned like the rest; with these the project
 # is built without a second, unpinned environment.
@@ -54,7 +59,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once; about a minute)"
 	@$(PYTHON) -m venv --without-pip $(VENV)
 	@$(PIP) install -c constraints.txt pip setuptools
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[cpu,plots,test,dev]'
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[cpu,plots,test,dev,docs]'
 	@touch $@
 
 # Searches of other packages, some of which need an older NumPy.

@@ -98,7 +98,7 @@ def _assign_apart(variable: Any, arrays: Sequence[Any]) -> None:
 
 def _on_replicas(variable: Any) -> list[Any]:
     """Returns the values of a variable that steps do not train, if it has several."""
-    return [] if variable.trainable else [np.array(copy) for copy in _copies(variable)]
+    return [] if variable.trainable else [copy.numpy() for copy in _copies(variable)]
 
 
 def _copies(variable: Any) -> Sequence[Any]:

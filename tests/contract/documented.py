@@ -1,26 +1,26 @@
 """The programs of docs/writing_a_sampler.md: what an outside author writes."""
 
 import importlib
-import re
 import sys
 from pathlib import Path
 
 from kt_extensions.samplers import Sampler
+from tests.docs import pages
 
-PAGE = Path(__file__).parents[2] / "docs" / "writing_a_sampler.md"
+PAGE = pages.PAGES["docs/writing_a_sampler.md"]
 
 
 def programs() -> list[str]:
     """Returns the sampler, the search and the test, in the order of the page."""
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return [block.text for block in pages.programs(PAGE)]
 
 
 def write_module(folder: Path) -> str:
     """Writes the sampler's module to a folder. Returns its name."""
     module = programs()[0]
-    file = re.match(r'"""(\w+)\.py', module)[1]
-    (folder / f"{file}.py").write_text(module)
-    return file
+    name = pages.module_name(module)
+    (folder / f"{name}.py").write_text(module)
+    return name
 
 
 def make_sampler(folder: Path) -> Sampler:

