@@ -73,7 +73,7 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
         return model
 
     def declare_training(self, hp: Any) -> None:
-        """Adds to `hp` what `fit` tunes beside what `build` does, as a search over arrays has it."""
+        """Adds to `hp` what `fit` tunes beside `build`, as a search over arrays does."""
         if self.tunable:
             self._batch_size.declare(hp)
 

@@ -19,8 +19,8 @@ class ShownFigure(Figure):  # type: ignore[misc]
 
     Example:
 
-    >>> ShownFigure(2, 1)._repr_png_()[:4]
-    b'\\x89PNG'
+    >>> ShownFigure(2, 1)._repr_png_()[1:4]
+    b'PNG'
     """
 
     def __init__(self, width: float, height: float) -> None:
