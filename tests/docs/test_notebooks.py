@@ -86,7 +86,7 @@ def test_runs_and_shows_what_it_shows(path, kernel, tmp_path):
     client = nbclient.NotebookClient(
         notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(tmp_path)}}
     )
-    client.execute()
+    client.execute(cleanup_kc=True)
     *ran, _ = outputs(notebook)
     assert ran == shown
     EXPECTED[path.stem](json.loads(notebook.cells[-1].outputs[0].text))
