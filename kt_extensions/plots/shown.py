@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
-class ShownFigure(Figure):  # type: ignore[misc]
+class ShownFigure(Figure):
     """A figure that is not registered with pyplot, and that a notebook shows at the end of a cell.
 
     Jupyter shows Matplotlib's own figures only where pyplot was imported.
