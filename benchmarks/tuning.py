@@ -248,6 +248,83 @@ def _noisy(values: Values) -> float:
     return float(np.sum(np.arange(1, 6) * (_vector(values, 5) - 0.5 - _shift(5, 0.35)) ** 2))
 
 
+def _rotation(d: int) -> Array:
+    rotation: Array = np.linalg.qr(np.random.default_rng(20).standard_normal((d, d)))[0]
+    return rotation
+
+
+def _ellipsoid(values: Values) -> float:
+    """Turned against the axes and steep: the losses span eight orders of magnitude."""
+    z = _rotation(5) @ (_vector(values, 5) - _shift(5, 3.0))
+    q = float(10 ** np.linspace(-1, 2, 5) @ z**2)
+    return q + 0.01 * q**2
+
+
+def _ripples(values: Values) -> float:
+    """A bowl under waves, in each dimension others."""
+    z, i = _vector(values, 7) - _shift(7, 0.6), np.arange(7)
+    return float(np.sum((1 + i % 3) * z**2 + (0.3 + 0.1 * i) * (1 - np.cos((7 + 2 * i) * z))))
+
+
+def _pits(values: Values) -> float:
+    """A bowl under waves that run against the axes."""
+    z = _rotation(6) @ (_vector(values, 6) - _shift(6, 0.6))
+    return float(np.sum(2 * z**2 + 0.4 * (1 - np.cos(9 * z))))
+
+
+_DEPTHS = np.array([0.3, -0.5, 0.4, 0.6, -0.3])
+
+
+def _wells(values: Values) -> float:
+    """Two wells in each dimension, one deeper; neighbors pull at each other."""
+    x = _vector(values, 5)
+    return float(np.sum((x**2 - 1) ** 2 + _DEPTHS * x) + 0.1 * np.sum(x[1:] * x[:-1]))
+
+
+def _noisy_ellipsoid(values: Values) -> float:
+    z = _rotation(7) @ (_vector(values, 7) - 0.5 - _shift(7, 0.3))
+    return float(10 ** np.linspace(-1, 0.8, 7) @ z**2)
+
+
+def _families_space() -> SearchSpace:
+    def where(*families: str) -> tuple[tuple[Condition, ...], ...]:
+        return ((Condition("family", families),),)
+
+    return SearchSpace(
+        [
+            Dimension("family", Options(("linear", "kernel", "forest", "boosting"))),
+            Dimension("penalty", Interval(1e-6, 1e3, "log"), where("linear", "kernel")),
+            Dimension("width", Interval(1e-4, 1e2, "log"), where("kernel")),
+            Dimension("trees", LogIntegers(10, 1000), where("forest", "boosting")),
+            Dimension("depth", LinearSteps(1, 20, 1), where("forest", "boosting")),
+            Dimension("shrinkage", Interval(1e-3, 1.0, "log"), where("boosting")),
+            Dimension("sample", Interval(0.1, 1.0), where("boosting")),
+            Dimension("scaling", Options(("none", "standard", "ranks"))),
+            Dimension("features", LinearSteps(2, 40, 1)),
+        ]
+    )
+
+
+def _families(values: Values) -> float:
+    """What a family needs is its own; the best one, boosting, has the most to be set."""
+    family = values["family"]
+    loss = {"linear": 0.3, "kernel": 0.1, "forest": 0.15, "boosting": 0.0}[family]
+    loss += 0.0004 * (int(values["features"]) - 27) ** 2
+    scaled = values["scaling"] == {"linear": "standard", "kernel": "standard"}.get(family, "ranks")
+    loss += 0.0 if scaled else 0.08
+    if family in ("linear", "kernel"):
+        loss += 0.3 * math.tanh(0.1 * (math.log10(values["penalty"]) - 0.5) ** 2)
+    else:
+        loss += 0.02 * math.log2(values["trees"] / 300) ** 2 * (family == "boosting")
+        loss += 0.1 * math.log2(int(values["depth"]) / (5 if family == "boosting" else 14)) ** 2
+    if family == "kernel":
+        loss += 0.3 * math.tanh(0.5 * (math.log10(values["width"]) + 1.5) ** 2)
+    if family == "boosting":
+        loss += 0.6 * math.tanh((math.log10(values["shrinkage"]) + 1.2) ** 2)
+        loss += 0.5 * (float(values["sample"]) - 0.7) ** 2
+    return loss
+
+
 PROBLEMS = [
     Problem("ackley6", _cube(6, -32.768, 32.768), _ackley),
     Problem("rosenbrock4", _cube(4, -5.0, 10.0), _rosenbrock),
@@ -263,6 +340,12 @@ PROBLEMS = [
     Problem("categorical8", _categorical_space(), _categorical, optimum=_CATEGORICAL_OPTIMUM),
     Problem("traps", _traps_space(), _traps),
     Problem("noisy5", _cube(5, 0.0, 1.0), _noisy, noise=0.1),
+    Problem("ellipsoid5", _cube(5, -5.0, 5.0), _ellipsoid),
+    Problem("ripples7", _cube(7, -2.0, 2.0), _ripples),
+    Problem("pits6", _cube(6, -2.0, 2.0), _pits),
+    Problem("wells5", _cube(5, -2.0, 2.0), _wells, optimum=-2.37872626),
+    Problem("noisy7", _cube(7, 0.0, 1.0), _noisy_ellipsoid, noise=0.2),
+    Problem("families", _families_space(), _families),
 ]
 
 

@@ -98,6 +98,26 @@ def neighbors(
     return np.where(space.categorical, options, ordered)
 
 
+def one_anew(centers: Array, n: int, rng: np.random.Generator) -> Array:
+    """Draws points that differ from others in one coordinate, which is drawn anew.
+
+    Regis & Shoemaker, "Combining Radial Basis Function Surrogates and Dynamic Coordinate Search in
+    High-Dimensional Expensive Black-Box Optimization", Engineering Optimization 2013.
+
+    Args:
+        centers: Array `(k, d)` in [0, 1); coordinates that are NaN are drawn anew, too.
+        n: Number of points.
+        rng: Random numbers.
+
+    Returns:
+        Array of shape `(n, d)` in [0, 1).
+    """
+    d = centers.shape[1]
+    x, uniform = centers[rng.integers(len(centers), size=n)], rng.random((n, d))
+    anew = np.isnan(x) | (np.arange(d) == rng.integers(d, size=(n, 1)))
+    return np.where(anew, uniform, x)
+
+
 def _at_least_a_cell(space: SearchSpace, move: Array, rng: np.random.Generator) -> Array:
     """Lengthens half of the moves that are shorter than a cell, and takes the others back."""
     cell = 1.0 / np.where(space.continuous, np.inf, space.sizes)

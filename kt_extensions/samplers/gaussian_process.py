@@ -10,14 +10,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from kt_extensions.samplers.kernels import matern, squared_distances
+from kt_extensions.samplers.embedding import Embedding, Points
+from kt_extensions.samplers.kernels import Kernel
+from kt_extensions.samplers.observations import logarithms
 from kt_extensions.space.domains import Array
-
-Owner = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -30,84 +29,104 @@ class Prior:
     Args:
         length: Median of the length scales of a one-dimensional space, whose width is 1.
         length_deviation: Deviation of their logarithms.
-        signal: Median of the variance of the function.
+        wave_length: Median of the length scales of the sums over single dimensions.
+        wave_length_deviation: Deviation of their logarithms.
+        signal: Median of the variance of the part that depends on distances.
         signal_deviation: Deviation of its logarithm.
+        waves: Median of the variance of the sum over single dimensions.
+        waves_deviation: Deviation of its logarithm.
+        bowl: Median of the variance of the polynomial.
+        bowl_deviation: Deviation of its logarithm.
         noise: Median of the variance of the noise.
         noise_deviation: Deviation of its logarithm.
+        knee: Median of the score, on a scale from 0 for the best to 1 for the worst, from which on
+            scores are modeled by their logarithms.
+        knee_deviation: Deviation of its logarithm.
     """
 
     length: float = 0.5
     length_deviation: float = 1.0
+    wave_length: float = 0.3
+    wave_length_deviation: float = 1.0
     signal: float = 1.0
     signal_deviation: float = 1.0
+    waves: float = 0.3
+    waves_deviation: float = 1.5
+    bowl: float = 0.3
+    bowl_deviation: float = 1.5
     noise: float = 1e-4
     noise_deviation: float = 2.0
+    knee: float = 1.0
+    knee_deviation: float = 1.5
 
     def center(self, d: int) -> Array:
-        """Returns the logarithms of the medians: `d` length scales, signal, noise."""
-        length = self.length * math.sqrt(d)
-        center: Array = np.log(np.array([length] * d + [self.signal, self.noise]))
+        """Returns the logarithms of the medians; see `GaussianProcess`."""
+        lengths = [self.length * math.sqrt(d)] * d + [self.wave_length] * d
+        others = [self.signal, self.waves, self.bowl, self.noise, self.knee]
+        center: Array = np.log(np.array(lengths + others))
         return center
 
     def deviation(self, d: int) -> Array:
         """Returns the deviations of the logarithms, in the same order."""
-        others = [self.signal_deviation, self.noise_deviation]
-        return np.array([self.length_deviation] * d + others)
+        lengths = [self.length_deviation] * d + [self.wave_length_deviation] * d
+        parts = [self.signal_deviation, self.waves_deviation, self.bowl_deviation]
+        return np.array([*lengths, *parts, self.noise_deviation, self.knee_deviation])
 
 
-_LEAST_LENGTH, _LEAST_SIGNAL, _LEAST_NOISE = 0.02, 0.05, 1e-6
-_MOST_LENGTH, _MOST_SIGNAL, _MOST_NOISE = 100.0, 20.0, 1.0
+_LEAST_LENGTH, _MOST_LENGTH = 0.02, 100.0
+_LEAST = [0.05, 1e-4, 1e-4, 1e-6, 1e-5]  # of the three variances, the noise and the knee
+_MOST = [20.0, 20.0, 20.0, 1.0, 10.0]
 
 
 class GaussianProcess:
     """The posterior of a function, given noisy values of it at some points.
 
     Args:
-        theta: Array `(d + 2,)`, logarithms of the length scales, the variance of the function and
-            that of the noise.
-        features: Array `(n, p)`, the points.
-        owner: Array `(p,)`, the dimension whose length scale each feature has.
+        theta: Array `(2 d + 5,)`, logarithms of the kernel's hyperparameters (see `Kernel`), of the
+            variance of the noise, and of the knee of the scale that the values are on.
+        points: `n` points.
+        embedding: What they are made by.
         y: Array `(n,)`, the values. Their prior mean is 0.
 
     Example:
 
-    >>> x = np.array([[0.0], [1.0]])
-    >>> process = GaussianProcess(np.log([0.5, 1.0, 1e-6]), x, np.array([0]), np.array([1.0, -1.0]))
-    >>> mean, deviation = process.predict(np.array([[0.0], [0.5]]))
-    >>> np.abs(mean).round(2).tolist(), deviation.round(2).tolist()
-    ([1.0, 0.0], [0.0, 0.72])
+    >>> from kt_extensions.space import Dimension, Interval, SearchSpace
+    >>> space = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
+    >>> embedding = Embedding(space, np.array([False]))
+    >>> points = embedding.points(np.array([[0.0], [0.99]]))
+    >>> theta = np.log([0.5, 1.0, 1.0, 1e-4, 1e-4, 1e-6, 1.0])
+    >>> process = GaussianProcess(theta, points, embedding, np.array([1.0, -1.0]))
+    >>> mean, deviation = process.predict(embedding.points(np.array([[0.0], [0.5]])))
+    >>> np.abs(mean).round(1).tolist(), deviation.round(1).tolist()
+    ([1.0, 0.0], [0.0, 0.7])
     """
 
-    def __init__(self, theta: Array, features: Array, owner: Owner, y: Array) -> None:
+    def __init__(self, theta: Array, points: Points, embedding: Embedding, y: Array) -> None:
         self.theta = theta
-        self._features, self._owner, self._y = features, owner, y
-        self._scale = np.exp(-theta[:-2])[owner]
-        self._signal, noise = np.exp(theta[-2:])
-        self._points = features * self._scale
-        correlation, _ = matern(squared_distances(self._points, self._points))
-        factor = _cholesky(self._signal * correlation, noise)
+        self._points, self._embedding, self._y = points, embedding, y
+        self._kernel = Kernel(theta[:-2], embedding)
+        factor = _cholesky(self._kernel.covariance(points, points), math.exp(theta[-2]))
         self._root: Array = lapack.dtrtri(factor, lower=1)[0]
         self._weights = self._root.T @ (self._root @ y)
 
-    def predict(self, features: Array) -> tuple[Array, Array]:
-        """Returns mean and deviation of the function, arrays `(m,)`, at points `(m, p)`."""
-        correlation, _ = matern(squared_distances(self._points, features * self._scale))
-        covariance = self._signal * correlation
+    def predict(self, points: Points) -> tuple[Array, Array]:
+        """Returns mean and deviation of the function, arrays `(m,)`, at `m` points."""
+        covariance = self._kernel.covariance(self._points, points)
         whitened = self._root @ covariance
-        variance = self._signal - np.einsum("ij,ij->j", whitened, whitened)
-        return self._weights @ covariance, np.sqrt(np.maximum(variance, 1e-12 * self._signal))
+        prior = self._kernel.variance(points)
+        variance = prior - np.einsum("ij,ij->j", whitened, whitened)
+        return self._weights @ covariance, np.sqrt(np.maximum(variance, 1e-12 * prior))
 
-    def believing(self, features: Array) -> GaussianProcess:
-        """Returns the process as if the values at further points, `(m, p)`, were as expected.
+    def believing(self, points: Points) -> GaussianProcess:
+        """Returns the process as if the values at further points were as expected.
 
         The kriging believer of Ginsbourger et al., "Kriging Is Well-Suited to Parallelize
         Optimization", 2010.
         """
-        if not len(features):
+        if not len(points.places):
             return self
-        points = np.concatenate([self._features, features])
-        y = np.append(self._y, self.predict(features)[0])
-        return GaussianProcess(self.theta, points, self._owner, y)
+        y = np.append(self._y, self.predict(points)[0])
+        return GaussianProcess(self.theta, self._points.joined(points), self._embedding, y)
 
 
 @dataclass(frozen=True)
@@ -115,55 +134,53 @@ class Fit:
     """What data tell of the hyperparameters: a normal distribution around the likeliest ones.
 
     Args:
-        prior: Their prior.
-        mode: Array `(d + 2,)`, the likeliest ones, in deviations of the prior from its center.
-        root: Array `(d + 2, d + 2)`, whose product with its transpose is their covariance.
-        loss: Minus the log posterior density at the mode, but for a constant.
+        center: Array `(2 d + 5,)`, the center of their prior; see `GaussianProcess`.
+        deviation: Its deviations.
+        mode: The likeliest ones, in deviations from the center.
+        root: The matrix whose product with its transpose is their covariance.
     """
 
-    prior: Prior
+    center: Array
+    deviation: Array
     mode: Array
     root: Array
-    loss: float
 
     def likeliest(self) -> Array:
-        """Returns the hyperparameters of the highest density; see `GaussianProcess`."""
+        """Returns the hyperparameters of the highest density."""
         return self._theta(self.mode)
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Returns random hyperparameters; see `GaussianProcess`."""
+        """Returns random hyperparameters."""
         return self._theta(self.mode + self.root @ rng.standard_normal(len(self.mode)))
 
     def _theta(self, z: Array) -> Array:
-        d = len(z) - 2
-        return np.clip(self.prior.center(d) + z * self.prior.deviation(d), *_bounds(d))
+        theta: Array = np.clip(self.center + z * self.deviation, *_bounds(len(z)))
+        return theta
 
 
-def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Fit:
+def fit(points: Points, embedding: Embedding, y: Array, prior: Prior, steps: int) -> Fit:
     """Learns the hyperparameters: Laplace's approximation of their posterior density.
 
     The covariance is the one that L-BFGS learns on its way to the mode. It starts from the prior's,
     and keeps it in directions in which the data say nothing.
 
     Args:
-        features: Array `(n, p)`, the points.
-        owner: Array `(p,)`, the dimension whose length scale each feature has.
-        y: Array `(n,)`, the values, of mean 0 and variance 1 or so.
+        points: `n` points.
+        embedding: What they are made by.
+        y: Array `(n,)`, the scores, before they are bent.
         prior: The prior of the hyperparameters.
         steps: The largest number of steps of L-BFGS.
     """
-    d = int(owner.max()) + 1
-    center, deviation = prior.center(d), prior.deviation(d)
+    center, deviation = prior.center(embedding.d), prior.deviation(embedding.d)
 
     def objective(z: Array) -> tuple[float, Array]:
-        theta = center + z * deviation
-        value, gradient = negative_log_posterior(theta, features, owner, y, prior)
-        return value, gradient * deviation
+        value, gradient = negative_log_likelihood(center + z * deviation, points, embedding, y)
+        return value + 0.5 * float(z @ z), gradient * deviation + z
 
-    low, high = ((bound - center) / deviation for bound in _bounds(d))
+    low, high = ((bound - center) / deviation for bound in _bounds(len(center)))
     found = minimize(
         objective,
-        np.zeros(d + 2),
+        np.zeros(len(center)),
         method="L-BFGS-B",
         jac=True,
         bounds=np.stack([low, high], axis=1),
@@ -171,56 +188,43 @@ def fit(features: Array, owner: Owner, y: Array, prior: Prior, steps: int) -> Fi
     )
     variances, axes = np.linalg.eigh(found.hess_inv.todense())
     root = axes * np.sqrt(np.maximum(variances, 0.0))
-    return Fit(prior, found.x, root, float(found.fun))
+    return Fit(center, deviation, found.x, root)
 
 
-def _bounds(d: int) -> tuple[Array, Array]:
-    """Returns the least and the largest hyperparameters."""
-    low = np.log([_LEAST_LENGTH] * d + [_LEAST_SIGNAL, _LEAST_NOISE])
-    high = np.log([_MOST_LENGTH] * d + [_MOST_SIGNAL, _MOST_NOISE])
-    return low, high
+def _bounds(n: int) -> tuple[Array, Array]:
+    """Returns the least and the largest of `n` hyperparameters."""
+    lengths = n - len(_LEAST)
+    low, high = [_LEAST_LENGTH] * lengths + _LEAST, [_MOST_LENGTH] * lengths + _MOST
+    return np.log(low), np.log(high)
 
 
-def negative_log_posterior(
-    theta: Array, features: Array, owner: Owner, y: Array, prior: Prior
+def negative_log_likelihood(
+    theta: Array, points: Points, embedding: Embedding, y: Array
 ) -> tuple[float, Array]:
-    """Returns minus the log posterior density of hyperparameters, but for a constant.
+    """Returns minus the log marginal likelihood of hyperparameters, but for a constant.
 
-    Rasmussen & Williams, eq. 2.30 and 5.9.
+    Rasmussen & Williams, eq. 2.30 and 5.9; the change of scale is counted in: Snelson, Rasmussen &
+    Ghahramani, "Warped Gaussian Processes", NeurIPS 2003.
 
     Args:
-        theta: Array `(d + 2,)`; see `GaussianProcess`.
-        features: Array `(n, p)`, the points.
-        owner: Array `(p,)`, the dimension whose length scale each feature has.
-        y: Array `(n,)`, the values.
-        prior: The prior of the hyperparameters.
+        theta: Array `(2 d + 5,)`; see `GaussianProcess`.
+        points: `n` points.
+        embedding: What they are made by.
+        y: Array `(n,)`, the scores, before they are bent.
 
     Returns:
-        The value and its gradient, array `(d + 2,)`.
+        The value and its gradient, array `(2 d + 5,)`.
     """
-    signal, noise = np.exp(theta[-2:])
-    points = features * np.exp(-theta[:-2])[owner]
-    correlation, slope = matern(squared_distances(points, points))
-    correlation *= signal
-    factor = _cholesky(correlation, noise)
+    kernel, (noise, knee) = Kernel(theta[:-2], embedding), np.exp(theta[-2:])
+    bent = logarithms(y, knee)
+    factor = _cholesky(kernel.covariance(points, points), noise)
     precision = _inverse(factor)
-    alpha = precision @ y
-    z = (theta - prior.center(len(theta) - 2)) / prior.deviation(len(theta) - 2)
-    value = 0.5 * (y @ alpha + z @ z) + np.log(np.diagonal(factor)).sum()
+    alpha = precision @ bent.scores
+    value = 0.5 * bent.scores @ alpha + np.log(np.diagonal(factor)).sum() - bent.log_slope
     outer = 0.5 * (precision - np.outer(alpha, alpha))
-    by_length = _by_length(outer * slope, points) * signal
-    gradient = z / prior.deviation(len(theta) - 2)
-    gradient[:-2] += np.bincount(owner, by_length, minlength=len(theta) - 2)
-    gradient[-2] += np.vdot(outer, correlation)
-    gradient[-1] += noise * np.trace(outer)
-    return float(value), gradient
-
-
-def _by_length(weights: Array, points: Array) -> Array:
-    """Returns the weighted sum of -2 (a - b)^2 over pairs of points, for each feature."""
-    pairs = weights.sum(axis=1) @ (points * points) - (points * (weights @ points)).sum(axis=0)
-    by_length: Array = -4.0 * pairs
-    return by_length
+    by_noise = noise * np.trace(outer)
+    by_knee = alpha @ bent.by_knee - bent.log_slope_by_knee
+    return float(value), np.concatenate([kernel.gradient(points, outer), [by_noise, by_knee]])
 
 
 def _cholesky(covariance: Array, noise: float) -> Array:

@@ -18,11 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.history import History
-from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
+from kt_extensions.samplers.acquisition import (
+    log_expected_improvement,
+    neighbors,
+    one_anew,
+    refined,
+)
 from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.branches import Branch, fixed, other_branch
-from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Owner, Prior, fit
-from kt_extensions.samplers.kernels import Embedding
+from kt_extensions.samplers.embedding import Embedding, Points
+from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Prior, fit
 from kt_extensions.samplers.observations import (
     logarithms,
     normalized_scores,
@@ -42,11 +47,12 @@ from kt_extensions.space.domains import Array
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_STEPS = 30  # of L-BFGS, at most
-_EVIDENCE = 0.1  # by how much more likely the logarithms of scores must be: natural units a trial
-_MOST_FIT = 100  # trials that the kernel's hyperparameters are learned from
+_STEPS = 20  # of L-BFGS, at most
+_MOST_FIT = 80  # trials that the kernel's hyperparameters are learned from
 _MOST_PENDING = 100
+_CHUNK = 256  # points that are predicted at a time: what is computed on the way stays in the cache
 _INCUMBENTS = 10  # good trials that candidates are drawn around
+_ANEW = 0.3  # share of the candidates near others that differ from them in one coordinate only
 _NEAR, _WIDE = -2.5, -0.3  # how far from them: powers of ten of the length scales
 
 
@@ -98,7 +104,7 @@ class GP:
     """
 
     n_startup: int = 10
-    n_candidates: int = 1000
+    n_candidates: int = 600
     hopeful: float = 0.5
     width: float = 2.0
     explore: float = 0.45
@@ -151,30 +157,30 @@ class _Model:
         self._history = history
         self._embedding = Embedding(history.space, optional_dimensions(history))
         process = self._fitted(self._rows, y, prior, kernel)
-        self._mean, _ = process.predict(self._features(self._rows))
+        self._mean, _ = process.predict(self._points(self._rows))
         pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
-        self._process = process.believing(self._features(pending))
-        self.lengths = np.minimum(np.exp(process.theta[:-2]), 1.0)
+        self._process = process.believing(self._points(pending))
+        self.lengths = np.minimum(np.exp(process.theta[: len(history.space)]), 1.0)
 
     def _fitted(
         self, rows: Rows, y: Array, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> GaussianProcess:
         """Returns the process of some trials, its kernel learned from a part of them."""
-        features, owner, part = (
-            self._features(rows),
-            self._embedding.owner,
-            spread_rows(y, _MOST_FIT),
-        )
-        learned, y = _learned(features, owner, y, part, prior)
-        return GaussianProcess(kernel(learned), features, owner, y)
+        points, part = self._points(rows), spread_rows(y, _MOST_FIT)
+        theta = kernel(fit(points.take(part), self._embedding, y[part], prior, _STEPS))
+        bent = logarithms(y, math.exp(theta[-1]))
+        return GaussianProcess(theta, points, self._embedding, bent.scores)
 
-    def _features(self, rows: Rows) -> Array:
-        return self._embedding.features(self._history.X[rows])
+    def _points(self, rows: Rows) -> Points:
+        return self._embedding.points(self._history.X[rows])
 
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Returns mean and deviation of the scores at the configurations of points `(m, d)`."""
         x = self._history.space.snap(points)
-        return self._process.predict(self._embedding.features(x))
+        chunks = np.split(x, np.arange(_CHUNK, len(x), _CHUNK))
+        predicted = [self._process.predict(self._embedding.points(chunk)) for chunk in chunks]
+        mean, deviation = np.concatenate(predicted, axis=1)
+        return mean, deviation
 
     def incumbents(self, branch: Branch | None) -> tuple[Array, float]:
         """Returns the best trials, in a branch if it has any, and the expected score of the best.
@@ -185,22 +191,6 @@ class _Model:
         among = np.flatnonzero(within) if within.any() else np.arange(len(self._rows))
         order = among[np.argsort(self._mean[among], kind="stable")]
         return self._history.X[self._rows[order[:_INCUMBENTS]]], float(self._mean[order[0]])
-
-
-def _learned(
-    features: Array, owner: Owner, y: Array, part: Rows, prior: Prior
-) -> tuple[Fit, Array]:
-    """Returns what some trials tell of the kernel, and the scores that it is for.
-
-    These are the scores as they are, or their logarithms if the process explains those better:
-    scores of a steep valley differ by orders of magnitude. Snelson, Rasmussen & Ghahramani, "Warped
-    Gaussian Processes", NeurIPS 2003.
-    """
-    plain = fit(features[part], owner, y[part], prior, _STEPS)
-    logs, log_slopes = logarithms(y)
-    bent = fit(features[part], owner, logs[part], prior, _STEPS)
-    gain = plain.loss - bent.loss + float(log_slopes[part].sum())
-    return (bent, logs) if gain > _EVIDENCE * len(part) else (plain, y)
 
 
 @dataclass(frozen=True)
@@ -216,7 +206,10 @@ class _Region:
         return self._fixed(self.rng.random((n, len(self.space))))
 
     def near(self, centers: Array, n: int, scale: float | Array) -> Array:
-        return self._fixed(neighbors(self.space, centers, n, scale * self.lengths, self.rng))
+        points = neighbors(self.space, centers, n, scale * self.lengths, self.rng)
+        n_anew = int(_ANEW * n)
+        points[:n_anew] = one_anew(centers, n_anew, self.rng)
+        return self._fixed(points)
 
     def _fixed(self, points: Array) -> Array:
         return fixed(points, self.branch)

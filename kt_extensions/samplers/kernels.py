@@ -1,16 +1,15 @@
 """Covariance over a mixed, conditional space: where two configurations are alike, so are scores.
 
-A configuration is embedded in a Euclidean space, a few features for each dimension; each dimension
-has a length scale of its own, and the covariance is a Matern 5/2 kernel of the distance, so it is
-positive semi-definite whatever the space.
+The sum of three kernels, each positive semi-definite whatever the space:
 
-* An ordered dimension is its coordinate.
-* A dimension of unordered options is a corner of a simplex: all options are equally far apart.
-* A dimension that can be inactive is a point on an arc of one radian, the center of its circle
-  where it is inactive: all values are equally far from having none, and nothing is filled in.
-  Swersky et al., "Raiders of the Lost Architecture: Kernels for Bayesian Optimization in
-  Conditional Parameter Spaces", arXiv 1409.4011; Hutter & Osborne, "A Kernel for Hierarchical
-  Parameter Spaces", arXiv 1310.5738. Of unordered options, being inactive is one more.
+* a Matern 5/2 kernel of the distance, each dimension with a length scale of its own: Rasmussen &
+  Williams, "Gaussian Processes for Machine Learning", 2006, eq. 4.17;
+* Matern 5/2 kernels of single dimensions, added up, each again with its own length scale: scores
+  that are a sum of such functions are learned from few trials, however rough these are. Duvenaud,
+  Nickisch, Rasmussen, "Additive Gaussian Processes", NeurIPS 2011; by their spectral densities, as
+  Solin & Sarkka, "Hilbert Space Methods for Reduced-Rank Gaussian Process Regression", Statistics
+  and Computing 2020;
+* polynomials of the second degree: a bowl, turned as it may be.
 """
 
 from __future__ import annotations
@@ -20,61 +19,72 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from kt_extensions.space import SearchSpace
+from kt_extensions.samplers.embedding import Embedding, Points
 from kt_extensions.space.domains import Array
 
-Mask = NDArray[np.bool_]
-
 _ROOT_5 = math.sqrt(5.0)
+_SPECTRAL = 32.0 / (3.0 * _ROOT_5)  # scales the sum of the waves' weights to 2, the mean square 1/2
 
 
-class Embedding:
-    """Turns configurations into features whose squared differences add up to distances.
-
-    In each dimension the largest distance is 1, or nearly so.
+class Kernel:
+    """The covariance function.
 
     Args:
-        space: The search space, of `d` dimensions.
-        optional: Array `(d,)`, which dimensions can be NaN in the configurations.
-
-    Attributes:
-        owner: Array `(p,)`, the dimension that each feature belongs to.
-
-    Example:
-
-    >>> from kt_extensions.space import Dimension, Interval, Options
-    >>> space = SearchSpace([Dimension("a", Options((1, 2))), Dimension("x", Interval(0.0, 1.0))])
-    >>> embedding = Embedding(space, np.array([False, False]))
-    >>> embedding.features(np.array([[0.25, 0.5]])).round(3).tolist()
-    [[0.707, 0.0, 0.5]]
+        theta: Array `(2 d + 3,)`, logarithms: `d` length scales, `d` length scales of the waves, the
+            variances of the three parts.
+        embedding: What the points are made by.
     """
 
-    def __init__(self, space: SearchSpace, optional: Mask) -> None:
-        self._space = space
-        self._plain = np.flatnonzero(~space.categorical & ~optional)
-        self._arcs = np.flatnonzero(~space.categorical & optional)
-        self._options = np.flatnonzero(space.categorical)
-        repeated = np.repeat(self._options, space.sizes[self._options] + optional[self._options])
-        self._first = {int(i): int(np.argmax(repeated == i)) for i in self._options}
-        self._n_options = len(repeated)
-        self.owner = np.concatenate([repeated, self._plain, self._arcs, self._arcs])
+    def __init__(self, theta: Array, embedding: Embedding) -> None:
+        self._d, self._embedding = embedding.d, embedding
+        lengths, wave_lengths, variances = np.split(np.exp(theta), [self._d, 2 * self._d])
+        self._near, self._waves, self._bowl = variances
+        self._scale = 1.0 / lengths[embedding.owner]
+        length = wave_lengths[embedding.wave_owner]
+        self._reach = (embedding.frequency * length) ** 2 / 5.0
+        spectrum = _SPECTRAL * length * (1.0 + self._reach) ** -3
+        self._weights = self._waves * spectrum / self._d
 
-    def features(self, x: Array) -> Array:
-        """Returns the features, array `(m, p)`, of configurations, array `(m, d)`."""
-        angle = x[:, self._arcs]
-        inactive = np.isnan(angle)
-        sine, cosine = np.sin(angle), np.cos(angle)
-        sine[inactive] = cosine[inactive] = 0.0
-        return np.concatenate([self._corners(x), x[:, self._plain], sine, cosine], axis=1)
+    def covariance(self, a: Points, b: Points) -> Array:
+        """Returns the covariances of points with others: array `(m, n)`."""
+        covariance, _ = matern(self._squares(a, b))
+        covariance *= self._near
+        covariance += (a.waves * self._weights) @ b.waves.T
+        covariance += self._bowl * self._polynomial(a, b)
+        return covariance
 
-    def _corners(self, x: Array) -> Array:
-        """Returns 1 / sqrt(2) for the option that is chosen, 0 for the others."""
-        corners = np.zeros((len(x), self._n_options))
-        for i, first in self._first.items():
-            size = int(self._space.sizes[i])
-            level = np.where(np.isnan(x[:, i]), size, np.floor(x[:, i] * size)).astype(np.int64)
-            corners[np.arange(len(x)), first + level] = math.sqrt(0.5)
-        return corners
+    def variance(self, points: Points) -> Array:
+        """Returns the variances at points: array `(m,)`."""
+        centered = points.places - 0.5
+        square = (1.0 + 12.0 / self._d * np.einsum("ij,ij->i", centered, centered)) ** 2 / 4.0
+        variance: Array = points.waves**2 @ self._weights + self._bowl * square + self._near
+        return variance
+
+    def gradient(self, points: Points, outer: Array) -> Array:
+        """Returns the derivative by theta of the sum of `outer * covariance(points, points)`."""
+        correlation, slope = matern(self._squares(points, points))
+        places = points.places * self._scale
+        lengths = _by_length(outer * slope, places) * self._near
+        waves = self._weights * np.einsum("ij,ij->j", outer @ points.waves, points.waves)
+        by_wave = waves * (1.0 - 6.0 * self._reach / (1.0 + self._reach))
+        near = self._near * np.vdot(outer, correlation)
+        bowl = self._bowl * np.vdot(outer, self._polynomial(points, points))
+        return np.concatenate(
+            [
+                np.bincount(self._embedding.owner, lengths, minlength=self._d),
+                np.bincount(self._embedding.wave_owner, by_wave, minlength=self._d),
+                [near, waves.sum(), bowl],
+            ]
+        )
+
+    def _squares(self, a: Points, b: Points) -> Array:
+        return squared_distances(a.places * self._scale, b.places * self._scale)
+
+    def _polynomial(self, a: Points, b: Points) -> Array:
+        """Returns (1 + u u')^2 / 4, where the u u' of a point with itself is 1 in the mean."""
+        products = (a.places - 0.5) @ (b.places - 0.5).T
+        polynomial: Array = (1.0 + 12.0 / self._d * products) ** 2 / 4.0
+        return polynomial
 
 
 def squared_distances(a: Array, b: Array) -> Array:
@@ -86,8 +96,6 @@ def squared_distances(a: Array, b: Array) -> Array:
 
 def matern(square: Array) -> tuple[Array, Array]:
     """Returns the Matern 5/2 correlation and its derivative by the squared distance.
-
-    Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, eq. 4.17.
 
     Args:
         square: Array of squared distances, in length scales.
@@ -102,3 +110,10 @@ def matern(square: Array) -> tuple[Array, Array]:
     decay = np.exp(-r)
     slope = (-5.0 / 6.0) * (1.0 + r) * decay
     return (1.0 + r + (5.0 / 3.0) * square) * decay, slope
+
+
+def _by_length(weights: Array, points: Array) -> Array:
+    """Returns the weighted sum of -2 (a - b)^2 over pairs of points, for each feature."""
+    pairs = weights.sum(axis=1) @ (points * points) - (points * (weights @ points)).sum(axis=0)
+    by_length: Array = -4.0 * pairs
+    return by_length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
 _CLIP = 0.75  # scores above this quantile are lowered to it
-_KNEE = 0.05  # where the logarithm of scores turns from straight to bent
 _LEAST_FLOAT = float(np.finfo(float).tiny)
 
 
@@ -55,24 +55,45 @@ def normalized_scores(history: History, rows: Rows) -> Array:
     return normalized
 
 
-def logarithms(y: Array) -> tuple[Array, Array]:
-    """Returns log(1 + u / 0.05), where u rises from 0 at the best score to 1 at the worst.
+class Bent(NamedTuple):
+    """Scores on a logarithmic scale.
+
+    Attributes:
+        scores: Array `(n,)`, of mean 0 and variance 1.
+        log_slope: The sum of the logarithms of their slopes by the scores as they were; those of
+            the worst scores, which were clipped, do not count.
+        by_knee: Array `(n,)`, the derivative of the scores by the logarithm of the knee.
+        log_slope_by_knee: That of the sum.
+    """
+
+    scores: Array
+    log_slope: float
+    by_knee: Array
+    log_slope_by_knee: float
+
+
+def logarithms(y: Array, knee: float) -> Bent:
+    """Returns log(1 + u / knee), where u rises from 0 at the best score to 1 at the worst.
 
     Args:
         y: Array `(n,)`, normalized scores.
-
-    Returns:
-        The logarithms, of mean 0 and variance 1, and the logarithms of their slope, which are 0
-        for the worst scores: these were clipped. Each of shape `(n,)`.
+        knee: Where the scale turns from straight to bent: far above 1 it is straight everywhere.
     """
     reach = float(y.max() - y.min())
     if not reach > 0:
-        return y, np.zeros(len(y))
+        return Bent(y, 0.0, np.zeros(len(y)), 0.0)
     u = (y - y.min()) / reach
-    raised = np.log1p(u / _KNEE)
+    raised, rise = np.log1p(u / knee), -u / (knee + u)
     deviation = float(raised.std())
-    slope = np.where(u < 1, 1 / ((_KNEE + u) * deviation * reach), 1.0)
-    return (raised - raised.mean()) / deviation, np.log(slope)
+    scores, rise = (raised - raised.mean()) / deviation, (rise - rise.mean()) / deviation
+    widening = float(np.mean(scores * rise))
+    inner = u[u < 1] + knee
+    return Bent(
+        scores,
+        -float(np.log(inner * deviation * reach).sum()),
+        rise - scores * widening,
+        -float((knee / inner + widening).sum()),
+    )
 
 
 def spread_rows(y: Array, most: int) -> Rows:

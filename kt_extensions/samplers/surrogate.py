@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
 from kt_extensions.samplers.base import first_untried, starting_up, startup_point
-from kt_extensions.samplers.kernels import Embedding
+from kt_extensions.samplers.embedding import Embedding
 from kt_extensions.samplers.observations import (
     normalized_scores,
     optional_dimensions,

@@ -6,7 +6,7 @@ import pytest
 
 from kt_extensions.history import History, TrialTable, from_observations
 from kt_extensions.samplers import GP, Random
-from kt_extensions.samplers.observations import logarithms, normalized_scores, spread_rows
+from kt_extensions.samplers.observations import normalized_scores, spread_rows
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -225,42 +225,3 @@ class TestSpread:
         assert set(np.flatnonzero(y == 0.0)) <= set(chosen)
         assert set(range(870, 900)) <= set(chosen)
         assert np.histogram(chosen, bins=4, range=(0, 900))[0].min() >= 5
-
-
-class TestLogarithms:
-    """Scores that differ by orders of magnitude are modeled by their logarithms."""
-
-    def chosen(self, loss):
-        from kt_extensions.samplers import gp
-        from kt_extensions.samplers.gaussian_process import Prior
-
-        x = np.random.default_rng(0).random((60, 2))
-        y = np.array([loss(*row) for row in x])
-        y = (y - y.mean()) / y.std()
-        owner, part = np.arange(2), np.arange(60)
-        return gp._learned(x, owner, y, part, Prior())[1], y
-
-    def test_of_a_steep_valley(self):
-        scores, y = self.chosen(lambda a, b: 10 ** (4 * abs(a - 0.3) + 2 * b))
-        assert not np.array_equal(scores, y)
-        np.testing.assert_array_equal(np.argsort(scores), np.argsort(y))
-        assert scores.mean() == pytest.approx(0, abs=1e-12)
-        assert scores.std() == pytest.approx(1)
-
-    def test_not_of_a_bowl(self):
-        scores, y = self.chosen(lambda a, b: (a - 0.3) ** 2 + (b - 0.6) ** 2)
-        np.testing.assert_array_equal(scores, y)
-
-    def test_slopes(self):
-        """They are what differences show."""
-        y = np.linspace(-1.0, 2.0, 4001)
-        logs, log_slopes = logarithms(y)
-        differences = np.gradient(logs, y)
-        np.testing.assert_allclose(np.exp(log_slopes[1:-1]), differences[1:-1], rtol=1e-3)
-        assert log_slopes[-1] == 0.0
-
-    def test_equal_scores(self):
-        y = np.zeros(5)
-        logs, log_slopes = logarithms(y)
-        np.testing.assert_array_equal(logs, y)
-        np.testing.assert_array_equal(log_slopes, y)
