@@ -62,11 +62,8 @@ def seconds(code: str) -> tuple[float, float]:
 def grid(rows: list[Row], repeats: int) -> Grid:
     """Returns the table."""
     header = ["program", "CPU seconds", "ratio", "seconds", "ratio"]
-    cells = [
-        [row["program"], f"{row['cpu_s']:.2f}", f"{row['cpu_ratio']:.3f}"]
-        + [f"{row['wall_s']:.2f}", f"{row['wall_ratio']:.3f}"]
-        for row in rows
-    ]
+    numbers = ("cpu_s", ".2f"), ("cpu_ratio", ".3f"), ("wall_s", ".2f"), ("wall_ratio", ".3f")
+    cells = [[row["program"], *(f"{row[n]:{digits}}" for n, digits in numbers)] for row in rows]
     return f"Medians of {repeats} runs", header, cells
 
 

@@ -35,7 +35,9 @@ def main() -> int:
     if unknown := {*arguments.rows} - {*names}:
         parser.error(f"expected rows of {names}. Received: {sorted(unknown)}")
     results = [run(row) for row in ROWS if row.name in (arguments.rows or names)]
-    table = grid_markdown(("What the smoke suite ran with", HEADER, [cells for _, cells in results]))
+    table = grid_markdown(
+        ("What the smoke suite ran with", HEADER, [cells for _, cells in results])
+    )
     print(table)
     if arguments.markdown:
         write_markdown(arguments.markdown, table, BEGIN, END)
@@ -72,7 +74,7 @@ def smoke(row: Row, python: Path) -> tuple[bool, str]:
     for line in process.stdout or ():
         print(line, end="", flush=True)
         lines.append(line.strip() or lines[-1])
-    return process.wait() != 0, lines[-1]
+    return process.wait() != 0, lines[-1].partition(" in ")[0]
 
 
 def cells(python: Path) -> list[str]:

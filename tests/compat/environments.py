@@ -67,8 +67,12 @@ def _install(row: Row, binary: Path) -> None:
     install = [*pip, "install", "--quiet", "--no-compile"]
     if row.constraints:
         install += ["--constraint", row.constraints]
-    for what in (["setuptools"], ["--no-build-isolation", "-e", ".[plots]", *row.packages, "pytest"]):
-        subprocess.run([*install, *what], check=True, cwd=ROOT)
+    project = ["--no-build-isolation", "-e", ".[plots]", *row.packages, "pytest"]
+    for what in (["setuptools"], project):
+        done = subprocess.run([*install, *what], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            done.check_returncode()
 
 
 def _fingerprint(row: Row, python: str) -> str:

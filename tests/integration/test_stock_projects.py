@@ -75,7 +75,9 @@ def test_a_view(project: Path, name: str) -> None:
         assert ("momentum" in trial.values) == momentum
 
 
-def test_the_command_line(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["best", str(project)]) == main(["space", str(project)]) == 0
     printed = capsys.readouterr()
     best = view_of(project).best

@@ -21,7 +21,7 @@ def test_the_lowest_row_has_the_lower_bounds():
     assert len(bounds) > 12
     for name, bound in bounds.items():
         pinned = pins[name].split(".")
-        assert pinned == (bound.split(".") + ["0", "0"])[: len(pinned)], name
+        assert pinned == [*bound.split("."), "0", "0"][: len(pinned)], name
 
 
 def test_every_python_is_in_a_row():

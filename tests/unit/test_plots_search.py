@@ -115,7 +115,9 @@ def test_a_name_that_was_declared_twice_has_both_domains() -> None:
     high.Int("units", 8, 64)
     high.Choice("kind", ["a"])
     assert low == 4
-    both = SearchView("x", "", "gain", "max", [("gain", "max")], saved_space(hp) + saved_space(high), [])
+    both = SearchView(
+        "x", "", "gain", "max", [("gain", "max")], saved_space(hp) + saved_space(high), []
+    )
     scales = scales_of(both)
     assert list(scales) == ["units"]
     assert (scales["units"].low, scales["units"].high) == (4, 64)
