@@ -180,7 +180,7 @@ def test_oracles(name: str, duplicate: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", TUNERS, ids=lambda kind: kind.__name__)
 def test_tuners(kind: Any, duplicate: Any, tmp_path: Path) -> None:
-    limit: dict[str, Any] = {"max_epochs": 2} if kind in (Hyperband, BOHB) else {"max_trials": 3}
+    limit: dict[str, Any] = {"max_epochs": 3} if kind in (Hyperband, BOHB) else {"max_trials": 3}
     values = []
     for name, change in (("made", lambda tuner: tuner), ("other", duplicate)):
         tuner = kind(None, "loss", seed=1, directory=tmp_path, project_name=name, **limit)
