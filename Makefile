@@ -16,7 +16,7 @@ export TF_ENABLE_ONEDNN_OPTS := 0
 export KERAS_BACKEND ?= tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs typed bench wheel clean
+.PHONY: help demo test lint docs typed bench compat wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -42,16 +42,20 @@ typed:
 	@ln -s $(CURDIR)/kt_extensions/* $(CURDIR)/builders $(TYPED)/kt_extensions
 
 bench: $(STAMP) $(BENCH)/.installed ## measure time and quality of searches; ARGS=--quick is a try
+	@$(BIN)/python -m benchmarks.imports $(ARGS)
 	@$(BIN)/python -m benchmarks.overhead $(ARGS)
 	@$(BIN)/python -m benchmarks.multifidelity $(ARGS)
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)
 	@$(BENCH)/bin/python -m benchmarks.quality $(ARGS)
 
+compat: $(STAMP) ## run a smoke suite with older and newer packages; ARGS="lowest" is one row
+	@$(BIN)/python -m tests.compat $(ARGS)
+
 wheel: $(STAMP) ## build the wheel and the sdist in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(BENCH) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .venv-compat build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The environment brings its own pip and setuptools, pinned like the rest; with these the project
 # is built without a second, unpinned environment.

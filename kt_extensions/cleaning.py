@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-import keras_tuner as kt
-
-from kt_extensions.record import hyperparameters_from
 from kt_extensions.searches import SearchView, TrialView
+from kt_extensions.space import saved
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LINE_END = re.compile(r"\r\n?")
@@ -40,17 +38,22 @@ def without_formulas(text: str) -> str:
 
 def changed(search: SearchView, change: Callable[[str], str]) -> SearchView:
     """Returns a search with all its texts changed."""
-    hyperparameters = kt.HyperParameters()
-    hyperparameters.merge(search.space)
-    space = hyperparameters.get_config()["space"]
     return replace(
         search,
         name=change(search.name),
         objective=change(search.objective),
         objectives=[(change(name), direction) for name, direction in search.objectives],
-        space=hyperparameters_from(_changed(space, change)).space,
+        space=[_changed_hyperparameter(hp, change) for hp in search.space],
         trials=[_changed_trial(trial, change) for trial in search.trials],
     )
+
+
+def _changed_hyperparameter(
+    hyperparameter: saved.Hyperparameter, change: Callable[[str], str]
+) -> saved.Hyperparameter:
+    texts = _changed(asdict(hyperparameter), change)
+    conditions = [saved.Parent(**condition) for condition in texts.pop("conditions")]
+    return type(hyperparameter)(conditions=conditions, **texts)
 
 
 def _changed_trial(trial: TrialView, change: Callable[[str], str]) -> TrialView:

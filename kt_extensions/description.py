@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import math
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from kt_extensions import declared, description_text, wording
+from kt_extensions import description_text, wording
 from kt_extensions.space import Dimension, Options, SearchSpace
 
 
@@ -175,17 +176,34 @@ def describe(
     """
     _check("seconds_per_trial", seconds_per_trial, numbers.Real, "a positive number")
     _check("max_trials", max_trials, numbers.Integral, "a positive integer")
+    from kt_extensions import declared  # imports KerasTuner
+
     found = declared.read(space)
-    dimensions = SearchSpace.from_hyperparameters(found.hyperparameters)
-    defaults = {hp.name: hp.default for hp in reversed(found.hyperparameters)}
+    return description_of(
+        found.hyperparameters,
+        float(seconds_per_trial) if seconds_per_trial else found.seconds_per_trial,
+        int(max_trials) if max_trials else found.max_trials,
+    )
+
+
+def description_of(
+    hyperparameters: Sequence[Any], seconds_per_trial: float | None, max_trials: int | None
+) -> SpaceDescription:
+    """Returns the description of hyperparameters; see `describe`.
+
+    Args:
+        hyperparameters: Those of KerasTuner, or as a project has them (`space.saved`).
+        seconds_per_trial: Seconds that a trial takes; `None` if not known.
+        max_trials: Number of trials; `None` if not known.
+    """
+    dimensions = SearchSpace.from_hyperparameters(hyperparameters)
+    defaults = {hp.name: hp.default for hp in reversed(hyperparameters)}
     return SpaceDescription(
         rows=tuple(_row(dimension, defaults) for dimension in dimensions.dimensions),
         configurations=dimensions.n_configurations,
         grid=SearchSpace(map(_at_one_value, dimensions.dimensions)).configurations_limit,
-        seconds_per_trial=float(seconds_per_trial)
-        if seconds_per_trial
-        else found.seconds_per_trial,
-        max_trials=int(max_trials) if max_trials else found.max_trials,
+        seconds_per_trial=seconds_per_trial,
+        max_trials=max_trials,
     )
 
 

@@ -83,6 +83,10 @@ class History:
     number: int = 0
     seed: int = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy holds the keys themselves, not a view of the table's."""
+        return {**vars(self), "tried": frozenset(self.tried)}
+
     def __len__(self) -> int:
         """Number of trials, `n`."""
         return len(self.y)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import keras_tuner as kt
 import numpy as np
 
 from kt_extensions import pareto
@@ -62,7 +61,9 @@ def resolve(objective: Any) -> Any:
         return [resolve(item) for item in objective]
     if not isinstance(objective, str):
         return objective
-    return kt.Objective(objective, _direction(objective))
+    import keras_tuner  # what only looks at a search needs none
+
+    return keras_tuner.Objective(objective, _direction(objective))
 
 
 def _direction(name: str) -> str:
@@ -141,6 +142,7 @@ def minimized(values: Mapping[str, float], objective: Any) -> list[float]:
 
     Example:
 
+    >>> import keras_tuner as kt
     >>> minimized({"accuracy": 0.9}, kt.Objective("accuracy", "max"))
     [-0.9]
     """

@@ -7,7 +7,6 @@ was stopped.
 from __future__ import annotations
 
 import bisect
-import copy
 import itertools
 import json
 import math
@@ -16,12 +15,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import keras_tuner as kt
 import numpy as np
 
 from kt_extensions import pareto
 from kt_extensions.history import Run, TrialTable
-from kt_extensions.space import SearchSpace
+from kt_extensions.space import SearchSpace, saved
 from kt_extensions.space.domains import Array
 from kt_extensions.store import Event, EventLog
 
@@ -124,8 +122,8 @@ class SearchRecord:
 
     def _grow(self, added: list[dict[str, Any]]) -> None:
         self.space_config += added
-        everything = hyperparameters_from(self.space_config)
-        self.table.widen(SearchSpace.from_hyperparameters(everything.space))
+        everything = map(saved.from_config, self.space_config)
+        self.table.widen(SearchSpace.from_hyperparameters(everything))
 
     def _know(self, event: Event) -> None:
         y = math.inf if event["y"] is None else event["y"]
@@ -214,12 +212,3 @@ def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
 def name_of(values: Mapping[str, Any]) -> str:
     """Returns a name for a configuration, the same for the same values."""
     return json.dumps(values, sort_keys=True)
-
-
-def hyperparameters_from(config: list[dict[str, Any]]) -> kt.HyperParameters:
-    """Returns hyperparameters from the configurations of a `space` event, with their defaults."""
-    # A copy: KerasTuner replaces the conditions in what it reads.
-    declared = kt.HyperParameters.from_config({"space": copy.deepcopy(config), "values": {}})
-    hyperparameters = kt.HyperParameters()
-    hyperparameters.merge(declared)
-    return hyperparameters

@@ -4,7 +4,8 @@ The time is counted from 0, in epochs (which may be fractions) or in steps. A sc
 state, so a training that goes on at epoch 30 asks for `schedule(30)` and has the right rate.
 
 `join` puts one schedule behind another, `staircase` keeps one constant within each epoch. The
-callbacks of `kt_extensions.callbacks` apply schedules to optimizers.
+callbacks of `kt_extensions.callbacks` apply schedules to optimizers. All can be pickled: they are
+partial applications of the functions whose names begin with an underscore.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import numbers
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 Schedule: TypeAlias = Callable[[float], float]
@@ -45,7 +47,11 @@ def constant(factor: float = 1.0) -> Schedule:
     1.0
     """
     check("factor", factor, lambda f: 0 < f < math.inf, "a positive number")
-    return lambda time: factor
+    return partial(_constant, factor)
+
+
+def _constant(factor: float, time: float) -> float:
+    return factor
 
 
 def warmup(length: float, *, start: float = 0.1, shape: str = "linear") -> Schedule:
@@ -84,8 +90,11 @@ def warmup(length: float, *, start: float = 0.1, shape: str = "linear") -> Sched
     if shape == "exponential" and start == 0:
         advice = "It multiplies its way up; choose a small number such as 0.01."
         _fail("start", start, "above 0 for an exponential warm-up", advice)
-    rise = WARMUPS[shape]
-    return lambda time: rise(start, max(time, 0) / length) if time < length else 1.0
+    return partial(_warmup, length, start, shape)
+
+
+def _warmup(length: float, start: float, shape: str, time: float) -> float:
+    return WARMUPS[shape](start, max(time, 0) / length) if time < length else 1.0
 
 
 def inverse_time(rate: float) -> Schedule:
@@ -105,7 +114,11 @@ def inverse_time(rate: float) -> Schedule:
     [1.0, 0.667, 0.5, 0.4, 0.333, 0.286]
     """
     check("rate", rate, lambda r: 0 <= r < math.inf, "a number of at least 0")
-    return lambda time: 1 / (1 + rate * time)
+    return partial(_inverse_time, rate)
+
+
+def _inverse_time(rate: float, time: float) -> float:
+    return 1 / (1 + rate * time)
 
 
 def exponential(gamma: float) -> Schedule:
@@ -125,7 +138,11 @@ def exponential(gamma: float) -> Schedule:
     [1.0, 0.8, 0.64, 0.512, 0.41, 0.328]
     """
     _check_factor("gamma", gamma)
-    return lambda time: float(gamma**time)
+    return partial(_exponential, gamma)
+
+
+def _exponential(gamma: float, time: float) -> float:
+    return float(gamma**time)
 
 
 def step(
@@ -157,9 +174,17 @@ def step(
         _fail("every", every, "given, or else `milestones`", f"milestones={milestones!r}.")
     if every is not None:
         check("every", every, lambda e: 0 < e < math.inf, "a positive number")
-        return lambda time: float(factor ** (time // every))
+        return partial(_step_every, factor, every)
     times = _times("milestones", () if milestones is None else milestones)
-    return lambda time: float(factor ** bisect_right(times, time))
+    return partial(_step_at, factor, times)
+
+
+def _step_every(factor: float, every: float, time: float) -> float:
+    return float(factor ** (time // every))
+
+
+def _step_at(factor: float, milestones: tuple[float, ...], time: float) -> float:
+    return float(factor ** bisect_right(milestones, time))
 
 
 def cosine(length: float, *, final: float = 0.0) -> Schedule:
@@ -182,8 +207,11 @@ def cosine(length: float, *, final: float = 0.0) -> Schedule:
     """
     _check_length(length)
     check("final", final, lambda f: 0 <= f <= 1, "a fraction of at least 0 and at most 1")
-    half = (1 - final) / 2
-    return lambda time: final + half * (1 + math.cos(math.pi * min(time / length, 1)))
+    return partial(_cosine, length, final)
+
+
+def _cosine(length: float, final: float, time: float) -> float:
+    return final + (1 - final) / 2 * (1 + math.cos(math.pi * min(time / length, 1)))
 
 
 def join(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule:
@@ -207,12 +235,12 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule
         advice = f"There are {len(schedules)} schedules."
         _fail("boundaries", boundaries, "one fewer than the schedules", advice)
     starts = (0.0, *_times("boundaries", boundaries))
+    return partial(_joined, tuple(schedules), starts)
 
-    def joined(time: float) -> float:
-        i = bisect_right(starts, time, lo=1) - 1
-        return schedules[i](time - starts[i])
 
-    return joined
+def _joined(schedules: tuple[Schedule, ...], starts: tuple[float, ...], time: float) -> float:
+    i = bisect_right(starts, time, lo=1) - 1
+    return schedules[i](time - starts[i])
 
 
 def staircase(schedule: Schedule) -> Schedule:
@@ -226,7 +254,11 @@ def staircase(schedule: Schedule) -> Schedule:
     >>> [staircase(exponential(0.5))(t) for t in (0, 0.5, 1, 1.9, 2)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
-    return lambda time: schedule(math.floor(time))
+    return partial(_staircase, schedule)
+
+
+def _staircase(schedule: Schedule, time: float) -> float:
+    return schedule(math.floor(time))
 
 
 def check(name: str, received: object, holds: Callable[[Any], bool], expected: str) -> None:

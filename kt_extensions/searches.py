@@ -19,8 +19,9 @@ import numpy as np
 
 from kt_extensions import objectives as objectives_of
 from kt_extensions import store
-from kt_extensions.record import PARENT, hyperparameters_from
+from kt_extensions.record import PARENT
 from kt_extensions.reports import Run, read_report, told_as_pruned
+from kt_extensions.space import saved
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -29,6 +30,7 @@ _RESERVED = "tuner/"
 _OBJECTIVE = re.compile(r'name="(.*?)", direction="(?:min|max)"')
 
 State = dict[str, Any]
+Space = list[saved.Hyperparameter]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class SearchView:
         objective: The name of the objective, of several that of their sum.
         direction: `"min"` or `"max"`.
         objectives: The name and the direction of each objective.
-        space: KerasTuner's hyperparameters, in the order in which they were declared.
+        space: The hyperparameters, with the attributes of KerasTuner's, in the order in which they
+            were declared.
         trials: The trials in the order in which they began.
     """
 
@@ -100,7 +103,7 @@ class SearchView:
     objective: str
     direction: str
     objectives: list[tuple[str, str]]
-    space: list[Any]
+    space: Space
     trials: list[TrialView]
 
     def is_better(self, score: float, other: float) -> bool:
@@ -209,14 +212,14 @@ def _view(
     states: list[State],
 ) -> SearchView:
     ordered = sorted(states, key=lambda state: _natural(state["trial_id"]))
-    space = hyperparameters_from(_configs(ordered))
+    space = [saved.from_config(config) for config in _configs(ordered)]
     return SearchView(
         name=name,
         folder=folder,
         objective=objective[0],
         direction=objective[1],
         objectives=list(objectives.items()),
-        space=list(space.space),
+        space=space,
         trials=[_trial(i, s, folder, list(objectives), space) for i, s in enumerate(ordered)],
     )
 
@@ -227,7 +230,7 @@ def _configs(states: Iterable[State]) -> list[dict[str, Any]]:
     return list({json.dumps(config, sort_keys=True): config for config in configs}.values())
 
 
-def _trial(number: int, state: State, folder: str, names: list[str], space: Any) -> TrialView:
+def _trial(number: int, state: State, folder: str, names: list[str], space: Space) -> TrialView:
     values = state["hyperparameters"]["values"]
     report = read_report(Path(folder, f"trial_{state['trial_id']}"))
     pruned = told_as_pruned(state["status"], state["message"])
@@ -264,14 +267,14 @@ def _scores(state: State, score: float | None, names: list[str]) -> list[float]:
     return [] if values is None else list(values.values())
 
 
-def _active(values: Mapping[str, Any], space: Any) -> dict[str, Any]:
+def _active(values: Mapping[str, Any], space: Space) -> dict[str, Any]:
     """Leaves out KerasTuner's own, and what is left of branches that are not active."""
-    space.values = dict(values)
-    declared = {hp.name for hp in space.space}
+    declared = {hp.name for hp in space}
+    active = {hp.name for hp in space if hp.is_active(values)}
     return {
         name: value
         for name, value in values.items()
-        if not name.startswith(_RESERVED) and (name not in declared or space.is_active(name))
+        if not name.startswith(_RESERVED) and (name in active or name not in declared)
     }
 
 

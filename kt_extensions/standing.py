@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import keras_tuner as kt
 import numpy as np
 
 from kt_extensions import pareto
-from kt_extensions.description import SpaceDescription, describe
+from kt_extensions.description import SpaceDescription, description_of
 from kt_extensions.reports import TrialReport, read_report
 from kt_extensions.results import Results, trial_result
 from kt_extensions.searches import SearchView, TrialView
@@ -67,11 +66,9 @@ def described(search: SearchView) -> SpaceDescription:
 
     A trial that goes on from another one has that one's configuration and is not counted.
     """
-    hyperparameters = kt.HyperParameters()
-    hyperparameters.merge(search.space)
     times = [trial.duration for trial in search.trials if trial.duration]
-    return describe(
-        hyperparameters,
+    return description_of(
+        search.space,
         seconds_per_trial=fmean(times) if times else None,
         max_trials=sum(trial.parent is None for trial in search.trials) or None,
     )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras_tuner as kt
+
 from kt_extensions.searches import TrialView
+from kt_extensions.space import saved
+
+
+def saved_space(hp: kt.HyperParameters) -> list[saved.Hyperparameter]:
+    """Hyperparameters as a view of a search has them."""
+    return [saved.from_config(config) for config in hp.get_config()["space"]]
 
 
 def trial_view(number: int, **facts: Any) -> TrialView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from kt_extensions import schedules
 from kt_extensions.callbacks.decays import ScheduledRate
@@ -60,5 +61,8 @@ class LinearScaling(ScheduledRate):
 def _rise(scale: float, length: float) -> Schedule:
     if scale <= 1 or length == 0:
         return schedules.constant(scale)
-    fraction = schedules.warmup(length, start=1 / scale)
-    return lambda epoch: scale * fraction(epoch)
+    return partial(_scaled, scale, schedules.warmup(length, start=1 / scale))
+
+
+def _scaled(scale: float, schedule: Schedule, epoch: float) -> float:
+    return scale * schedule(epoch)

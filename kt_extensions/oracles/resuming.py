@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
 from kt_extensions.oracles.shared import declared_as
-from kt_extensions.record import FORMAT, SearchRecord, hyperparameters_from
+from kt_extensions.record import FORMAT, SearchRecord
 from kt_extensions.reports import is_pruned
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
@@ -363,3 +364,12 @@ def _check_complete(oracle: LoggedOracle, record: SearchRecord) -> None:
             f"Expected a log with {max(numbers) + 1} trials. Received: {record.log.path} with "
             f"{len(oracle.trials)} that can be read. {_advice(oracle)}"
         )
+
+
+def hyperparameters_from(config: list[dict[str, Any]]) -> kt.HyperParameters:
+    """Returns hyperparameters from the configurations of a `space` event, with their defaults."""
+    # A copy: KerasTuner replaces the conditions in what it reads.
+    declared = kt.HyperParameters.from_config({"space": copy.deepcopy(config), "values": {}})
+    hyperparameters = kt.HyperParameters()
+    hyperparameters.merge(declared)
+    return hyperparameters

@@ -35,6 +35,10 @@ class LongLived:
         self._decided = False  # whether to is asked once: to count what is frozen takes 40 ms
         self._models: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
+    def __reduce__(self) -> tuple[type[LongLived], tuple[()]]:
+        """A copy has left nothing out."""
+        return LongLived, ()
+
     def watch(self, model: keras.Model) -> None:
         """Leaves nothing out from now on while this model is alive."""
         self._models.add(model)

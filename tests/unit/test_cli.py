@@ -353,6 +353,18 @@ def test_help_imports_nothing_that_is_slow():
     assert python("-c", code).stdout == "set()\n"
 
 
+@pytest.mark.parametrize("command", ["report", "best", "space", "export"])
+def test_a_project_is_read_without_keras(command, project, tmp_path):
+    """Keras and KerasTuner take seconds to import."""
+    file = {"report": ["-o"], "export": ["--json"]}.get(command)
+    arguments = [command, project, *([*file, str(tmp_path / "file")] if file else [])]
+    code = (
+        "import sys; from kt_extensions.cli import main;"
+        f"print(main({arguments}), {{'keras', 'keras_tuner', 'tensorflow'}} & {{*sys.modules}})"
+    )
+    assert python("-c", code).stdout.endswith("0 set()\n")
+
+
 def test_module_runs_as_a_program(project):
     done = python("-m", "kt_extensions.cli", "best", project)
     assert done.returncode == 0

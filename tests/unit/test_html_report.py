@@ -11,6 +11,7 @@ import kt_extensions as kte
 from kt_extensions.html_report import write_report
 from kt_extensions.html_report.elements import Html, element, escaped
 from kt_extensions.searches import SearchView, TrialView
+from tests.views import saved_space
 
 EVIL = "<script>alert('&\"$x$')</script>\x00\x1b[31m\ud800"
 VOID = {"meta", "br", "col"}
@@ -40,7 +41,7 @@ def search(trials, name="digits", objectives=(("val_loss", "min"),)):
     hp = kt.HyperParameters()
     hp.Int("units", 8, 64)
     hp.Choice(EVIL, [EVIL, "plain"])
-    return SearchView(name, "", *objectives[0], list(objectives), hp.space, trials)
+    return SearchView(name, "", *objectives[0], list(objectives), saved_space(hp), trials)
 
 
 MIXED = [

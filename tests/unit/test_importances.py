@@ -12,7 +12,7 @@ import pytest
 
 from kt_extensions.importances import importances
 from kt_extensions.searches import SearchView, TrialView
-from tests.views import trial_view
+from tests.views import saved_space, trial_view
 
 TWO = [("value", "min"), ("cost", "max")]
 
@@ -44,7 +44,7 @@ def search(
         scores = None if outcome is None else list(np.atleast_1d(outcome))
         trials.append(trial(number, scores, values=dict(values)))
     directions = objectives or [("value", "min")]
-    return SearchView("known", "", *directions[0], directions, list(hp.space), trials)
+    return SearchView("known", "", *directions[0], directions, saved_space(hp), trials)
 
 
 def three_floats(hp: kt.HyperParameters) -> None:

@@ -18,7 +18,7 @@ from kt_extensions.plots.kinds import fitting
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.reports import Message
 from kt_extensions.searches import SearchView, TrialView
-from tests.views import trial_view
+from tests.views import saved_space, trial_view
 
 pytest.importorskip("matplotlib")
 
@@ -31,7 +31,7 @@ def space() -> list[Any]:
     hp.Int("layers", 1, 5)
     hp.Boolean("norm")
     hp.Fixed("seed", 3)
-    return list(hp.space)
+    return saved_space(hp)
 
 
 def trial(number: int, score: float | None, /, **facts: Any) -> TrialView:
@@ -115,7 +115,9 @@ def test_a_name_that_was_declared_twice_has_both_domains() -> None:
     high.Int("units", 8, 64)
     high.Choice("kind", ["a"])
     assert low == 4
-    both = SearchView("x", "", "gain", "max", [("gain", "max")], [*hp.space, *high.space], [])
+    both = SearchView(
+        "x", "", "gain", "max", [("gain", "max")], saved_space(hp) + saved_space(high), []
+    )
     scales = scales_of(both)
     assert list(scales) == ["units"]
     assert (scales["units"].low, scales["units"].high) == (4, 64)

@@ -10,7 +10,8 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.record import SearchRecord, hyperparameters_from, name_of
+from kt_extensions.oracles.resuming import hyperparameters_from
+from kt_extensions.record import SearchRecord, name_of
 
 
 def space_event() -> dict[str, Any]:
