@@ -176,6 +176,7 @@ class SamplerOracle(ReportedOracle):
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
                 elif trial.status == TrialStatus.RUNNING:
+                    self._record_values(trial)  # the space may have grown since it was begun
                     self.reports.begin(trial.trial_id, tuner_id)
                 return trial
         except Exception as error:
