@@ -88,10 +88,16 @@ def check_numbers(x: Any, name: str) -> None:
     """Checks that arrays of inputs hold numbers where they are to hold numbers.
 
     Raises:
-        ValueError: If a value is NaN, which would make every weight NaN.
+        ValueError: If a value is NaN, which would make every weight NaN, or text.
     """
     for leaf in keras.tree.flatten(x):
         array = keras.ops.convert_to_numpy(leaf) if not isinstance(leaf, np.ndarray) else leaf
+        if array.dtype.kind in "USO":
+            raise ValueError(
+                f"Expected the inputs `{name}` to hold numbers. Received: dtype {array.dtype}. "
+                "Convert them, for example by `x.astype('float32')`; columns with text are told "
+                "to the builder as categories."
+            )
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             raise ValueError(
                 f"Expected the inputs `{name}` to hold numbers. Received: {np.isnan(array).sum()} "

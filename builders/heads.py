@@ -123,9 +123,9 @@ class Head:
     def _check_classes(self, targets: Any, received: str) -> None:
         shape = tuple(targets.shape[1:])
         if shape not in [(), (1,)]:
-            advice = "Take the number of the class: y.argmax(-1)." if shape == self.shape else ""
+            advice = " Take the number of the class: y.argmax(-1)" if shape == self.shape else ""
             expected = "one class number for each sample"
-            _fail_targets(received, expected, f"shape {tuple(targets.shape)}. {advice}".rstrip())
+            _fail_targets(received, expected, f"shape {tuple(targets.shape)}.{advice}".rstrip("."))
         if strange := _values_outside(targets, range(self.shape[0])):
             expected = f"the integers from 0 to {self.shape[0] - 1} (`outputs={self.shape[0]}`)"
             _fail_targets(received, expected, f"also {strange}")

@@ -60,6 +60,7 @@ __all__ = [
     "schedules",
 ]
 
+_BACKENDS = ("tensorflow", "jax", "torch")
 _TUNERS = frozenset({"ASHA", "BOHB", "GP", "PSO", "TPE", "Hyperband", "Search", "Skopt", "Tuner"})
 
 
@@ -67,14 +68,31 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _TUNERS:
-        return getattr(importlib.import_module("kt_extensions.tuners"), name)
+        return getattr(_module("tuners"), name)
     if name == "Snapshots":
-        return importlib.import_module("kt_extensions.snapshot").Snapshots
+        return _module("snapshot").Snapshots
     if name == "MLflowLogger":
-        return importlib.import_module("kt_extensions.mlflow").MLflowLogger
+        return _module("mlflow").MLflowLogger
     if name == "describe":
-        return importlib.import_module("kt_extensions.description").describe
-    return importlib.import_module(f"kt_extensions.{name}")
+        return _module("description").describe
+    return _module(name)
+
+
+def _module(name: str) -> Any:
+    """Imports a module of the package; says so if Keras lacks its backend."""
+    try:
+        return importlib.import_module(f"kt_extensions.{name}")
+    except ModuleNotFoundError as error:
+        backend = (error.name or "").partition(".")[0]
+        if backend not in _BACKENDS:
+            raise
+        raise ModuleNotFoundError(
+            f"Expected one of {_BACKENDS}, which Keras computes with. Received: an environment "
+            f"without {backend!r}, which Keras asks for. Install it (TensorFlow by: pip install "
+            '"kt-extensions[cpu]"), or set the environment variable KERAS_BACKEND to one that is '
+            "installed.",
+            name=error.name,
+        ) from error
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kt_extensions import pareto
 from kt_extensions.space.domains import Array
+from kt_extensions.wording import hint
 
 _MAXIMIZED = frozenset(
     {
@@ -48,7 +49,8 @@ def resolve(objective: Any) -> Any:
         The same, names replaced by `keras_tuner.Objective` where the direction is known.
 
     Raises:
-        ValueError: If a name is not known; pass a `keras_tuner.Objective` then.
+        ValueError: If a name is not known (pass a `keras_tuner.Objective` then), or it is none of
+            these.
 
     Example:
 
@@ -57,13 +59,20 @@ def resolve(objective: Any) -> Any:
     >>> resolve("val_loss").direction
     'min'
     """
-    if isinstance(objective, list | tuple):
+    if isinstance(objective, list | tuple) and objective:
         return [resolve(item) for item in objective]
-    if not isinstance(objective, str):
-        return objective
-    import keras_tuner  # what only looks at a search needs none
+    import keras_tuner as kt  # what only looks at a search needs none
 
-    return keras_tuner.Objective(objective, _direction(objective))
+    if isinstance(objective, str):
+        return kt.Objective(objective, _direction(objective))
+    known = objective is None or isinstance(objective, kt.Objective)
+    if not known or getattr(objective, "direction", "min") not in ("min", "max"):
+        raise ValueError(
+            "Expected `objective` to be the name of a metric, such as 'val_accuracy', a "
+            "`keras_tuner.Objective(name, direction)` with the direction 'min' or 'max', or a list "
+            f"of these. Received: objective={objective!r}."
+        )
+    return objective
 
 
 def _direction(name: str) -> str:
@@ -73,7 +82,7 @@ def _direction(name: str) -> str:
             return direction
     raise ValueError(
         f"Expected an objective whose direction the name tells, such as 'val_accuracy' or "
-        f"'val_loss'. Received: objective={name!r}. Pass "
+        f"'val_loss'. Received: objective={name!r}.{hint(metric, _MAXIMIZED | _MINIMIZED)} Pass "
         f"`keras_tuner.Objective({name!r}, direction='max')` or `direction='min'`."
     )
 

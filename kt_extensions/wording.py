@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +58,17 @@ def duration(seconds: int | float) -> str:
     unit, size = max(((u, s) for u, s in _UNITS if seconds >= s), key=_size, default=_UNITS[0])
     amount = _rounded(seconds / size)
     return f"{amount} {unit}" + "s" * (amount != "1")
+
+
+def hint(name: str, among: Iterable[str]) -> str:
+    """Returns what a misspelt name may have meant; nothing if none is near.
+
+    Example:
+        >>> hint("max_trial", ["max_trials", "seed"]), hint("a", ["b"])
+        (" Did you mean 'max_trials'?", '')
+    """
+    near = difflib.get_close_matches(name, list(among), n=1, cutoff=0.75)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def value(of: Any) -> str:

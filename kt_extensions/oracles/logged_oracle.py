@@ -19,6 +19,7 @@ from kt_extensions.oracles.processes import locked
 from kt_extensions.oracles.shared import SharedHyperParameters, identity
 from kt_extensions.record import SearchRecord
 from kt_extensions.reports import Reports
+from kt_extensions.schedulers.base import check_integer
 from kt_extensions.space import SearchSpace
 
 
@@ -47,6 +48,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         distance to the point that has the best of each objective, all objectives scaled to their
         range in the front; then, in the same way, the front of the remaining trials, and so on.
         """
+        check_integer("num_trials", num_trials, 0)
         if self._record is None and not self._has_log():
             return []
         return [self.trials[trial_id] for trial_id in self.record.best(num_trials)]

@@ -27,6 +27,11 @@ class Queue:
 
         What a scheduler said of a trial with these values, by names `tuner/...`, is left out.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(
+                "Expected a dictionary of values by name, such as {'units': 64}. "
+                f"Received: {values!r} of type {type(values).__name__}."
+            )
         own = own_values(values)
         if space is not None:
             space.check(own)

@@ -25,7 +25,7 @@ from kt_extensions.pruners import Pruner
 from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.schedulers.base import check_integer, check_part
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -68,8 +68,8 @@ class SamplerOracle(ReportedOracle):
             them. The sampler learns from their trials, which are not counted as this search's.
 
     Raises:
-        ValueError: If the direction of the objective cannot be told from its name, or a number
-            is out of range.
+        ValueError: If the direction of the objective cannot be told from its name, a number is
+            out of range, or an argument is of another kind.
 
     Example:
 
@@ -101,6 +101,10 @@ class SamplerOracle(ReportedOracle):
         _check_limit("max_retries_per_trial", max_retries_per_trial, 0)
         _check_limit("max_consecutive_failed_trials", max_consecutive_failed_trials, 1)
         _check_limit("seed", seed, 0)
+        check_part("sampler", sampler, "suggest", "kt_extensions.samplers.TPE()")
+        check_part("scheduler", scheduler, "next", "kt_extensions.schedulers.ASHA()")
+        check_part("pruner", pruner, "verdict", "kt_extensions.pruners.Median()")
+        check_part("hyperparameters", hyperparameters, "space", "keras_tuner.HyperParameters()")
         super().__init__(
             objective=objectives.resolve(objective),
             max_trials=max_trials,
@@ -176,6 +180,7 @@ class SamplerOracle(ReportedOracle):
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
                 elif trial.status == TrialStatus.RUNNING:
+                    self._record_values(trial)  # the space may have grown since it was begun
                     self.reports.begin(trial.trial_id, tuner_id)
                 return trial
         except Exception as error:

@@ -46,7 +46,8 @@ def normalized_scores(history: History, rows: Rows) -> Array:
     as no better than the median of the completed.
     """
     y, completed = history.y[rows], history.completed[rows]
-    y = y / max(float(np.abs(y[completed]).max()), _LEAST_FLOAT)
+    with np.errstate(over="ignore"):  # a pruned score may be infinitely worse than all completed
+        y = y / max(float(np.abs(y[completed]).max()), _LEAST_FLOAT)
     y = np.where(completed, y, np.maximum(y, np.median(y[completed])))
     y = np.minimum(y, np.max(y[np.isfinite(y)]))
     y = np.minimum(y, np.quantile(y, _CLIP)) - y.min()

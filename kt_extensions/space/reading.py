@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,8 @@ def from_hyperparameter(hyperparameter: Any) -> Domain:
 
     Raises:
         TypeError: If it is of another type.
-        ValueError: If its step is not positive, or it has more than `MOST_LEVELS` levels.
+        ValueError: If its name is no text, a bound is not finite, its step is not positive, or it
+            has more than `MOST_LEVELS` levels.
 
     Example:
         >>> import keras_tuner as kt
@@ -41,9 +43,26 @@ def from_hyperparameter(hyperparameter: Any) -> Domain:
             "`hp.Float`, `hp.Choice`, `hp.Boolean` or `hp.Fixed`."
         )
     try:
+        _check(hyperparameter)
         return _READERS[kind](hyperparameter)
     except ValueError as error:
         raise ValueError(f"Hyperparameter {hyperparameter.name!r}: {error}") from None
+
+
+def _check(hp: Any) -> None:
+    """Checks what KerasTuner lets pass, and no trial could be made of.
+
+    Raises:
+        ValueError: If the name is no text, a bound is not finite or the step is not positive.
+    """
+    if not isinstance(hp.name, str):
+        raise ValueError(f"Expected a name in quotes. Received: {hp.name!r}.")
+    bounds = {name: getattr(hp, name, 0) for name in ("min_value", "max_value")}
+    if not all(map(math.isfinite, bounds.values())):
+        raise ValueError(f"Expected finite bounds. Received: {bounds}.")
+    step = getattr(hp, "step", None)
+    if step is not None and step <= 0:
+        raise ValueError(f"Expected a positive step. Received: step={step}.")
 
 
 def _int(hp: Any) -> Domain:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import keras_tuner as kt
 import rich.console
@@ -13,6 +15,7 @@ from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import BRACKET, EPOCHS, ROUND, by_hand, name_of, own_values
 from kt_extensions.reports import is_pruned
 from kt_extensions.results_table import results_table
+from kt_extensions.schedulers.base import check_integer
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
@@ -31,6 +34,7 @@ class BestTrials(ChiefOrWorker):
         objectives scaled to their range in the front; then, in the same way, the front of the
         remaining trials, and so on. `pareto_front` returns the whole choice.
         """
+        check_integer("num_trials", num_trials, 0)
         if objectives.several(self.oracle.objective) and not isinstance(self.oracle, LoggedOracle):
             return objectives.best_first(self._completed(), self.oracle.objective)[:num_trials]
         return self._completed(num_trials)
@@ -77,14 +81,25 @@ class BestTrials(ChiefOrWorker):
 
         Of several objectives, those of the best compromises: see `get_best_trials`.
         """
-        return [self.load_model(trial) for trial in self.get_best_trials(num_models)]
+        check_integer("num_models", num_models, 0)
+        return [self.load_model(trial) for trial in self._best_or_warning(num_models)]
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[kt.HyperParameters]:
         """Returns the hyperparameters of the best completed trials, the best first.
 
         Of several objectives, those of the best compromises: see `get_best_trials`.
         """
-        return [trial.hyperparameters for trial in self.get_best_trials(num_trials)]
+        return [trial.hyperparameters for trial in self._best_or_warning(num_trials)]
+
+    def _best_or_warning(self, number: int) -> list[Trial]:
+        best = self.get_best_trials(number)
+        if number and not best:
+            warnings.warn(
+                "No trial has completed yet: the list is empty. Call `search` first, or see "
+                "`failures()` for what went wrong.",
+                stacklevel=3,
+            )
+        return best
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Prints the best trials, the best first, in a table as wide as the terminal.

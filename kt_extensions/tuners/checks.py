@@ -1,7 +1,8 @@
-"""Checks of what a tuner is given, and of what its trainings report."""
+"""Checks of what a tuner is given, builds and trains, and of what its trainings report."""
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from keras_tuner.errors import FatalValueError
 from kt_extensions.objectives import directions
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief
+from kt_extensions.wording import hint
 
 
 def check_reported(objective: kt.Objective, results: Any) -> None:
@@ -23,8 +25,10 @@ def check_reported(objective: kt.Objective, results: Any) -> None:
     if not logs or objective.has_value(logs):
         return
     names = ", ".join(map(repr, directions(objective)))
+    lacking = [name for name in directions(objective) if name not in logs]
     raise FatalValueError(
-        f"Expected training to report the objective {names}. It reported {list(logs)}. "
+        f"Expected training to report the objective {names}. It reported {list(logs)}."
+        f"{hint(lacking[0], logs)} "
         "Name one of these, add the metric to `model.compile`, or, if its name begins with `val_`, "
         "pass `validation_data` or `validation_split` to `search`."
     )
@@ -47,20 +51,6 @@ def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
     return listed
 
 
-def check_hypermodel(hypermodel: Any, is_needed: bool) -> None:
-    """Checks that there is a hypermodel.
-
-    Raises:
-        ValueError: If there is none, and it is needed.
-    """
-    if hypermodel is None and is_needed:
-        raise ValueError(
-            "Expected `hypermodel`, a function from HyperParameters to a compiled model. "
-            "Received: hypermodel=None. It may be left out only by a subclass that overrides "
-            "`run_trial`."
-        )
-
-
 def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
     """Checks the rules that end a search before its last trial.
 
@@ -69,14 +59,34 @@ def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | No
             chief.
     """
     for name, value in {"max_time": max_time, "patience": patience}.items():
-        if value is not None and not value > 0:
-            raise ValueError(f"Expected `{name}` to be above 0, or None. Received: {value!r}.")
+        if value is not None and not (isinstance(value, numbers.Real) and value > 0):
+            raise ValueError(
+                f"Expected `{name}` to be a number above 0, or None. Received: {value!r}."
+            )
     if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
         raise ValueError(
             "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
             f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
             "use `max_trials`."
         )
+
+
+def check_compiled(model: keras.Model, hypermodel: Any) -> None:
+    """Checks that Keras can train a model.
+
+    Raises:
+        keras_tuner.errors.FatalValueError: If it is not compiled, and `Model.fit` is to train it.
+    """
+    if not model.compiled and trains_by_keras(hypermodel) and type(model).fit is keras.Model.fit:
+        raise FatalValueError(
+            "Expected the function to return a compiled model. Received one that is not: call "
+            "`model.compile(optimizer, loss, metrics)` before `return model`."
+        )
+
+
+def trains_by_keras(hypermodel: Any) -> bool:
+    """Whether models are trained by `Model.fit`: there is no `fit` of a user's own before."""
+    return not isinstance(hypermodel, kt.HyperModel) or takes_verbose(hypermodel)
 
 
 def takes_verbose(hypermodel: Any) -> bool:

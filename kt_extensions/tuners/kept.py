@@ -17,6 +17,16 @@ from kt_extensions.snapshot import Snapshots, files, snapshot_file
 from kt_extensions.tuners.promotable import promotable
 from kt_extensions.tuners.stopping import StoppingRules
 
+_DELETED = (
+    "with `snapshots=Snapshots(keep='best')` those of the best trial stay only. Ask for its model, "
+    "`get_best_models()[0]`, or for the hyperparameters of others, `get_best_hyperparameters(n)`; "
+    "to have the models of all, search with another `keep`."
+)
+_NEVER_SAVED = (
+    "they were deleted, or never saved. A `HyperModel.fit` of one's own has to pass the "
+    "`callbacks` that it gets on to `Model.fit`; one of them saves the weights."
+)
+
 
 class KeptFiles(StoppingRules):
     """A tuner that deletes what its trials have left behind once it is of no use any more.
@@ -64,16 +74,14 @@ class KeptFiles(StoppingRules):
         The optimizer starts anew: it is not part of what KerasTuner restores.
 
         Raises:
-            FileNotFoundError: If they were deleted, as `Snapshots(keep="best")` asks for.
+            FileNotFoundError: If they were deleted, as `Snapshots(keep="best")` asks for, or not
+                saved, as by a `HyperModel.fit` that leaves the callbacks out.
         """
         file = self._get_checkpoint_fname(trial.trial_id)
-        if self.snapshots.keep == "best" and not storage.exists(file):
+        if not storage.exists(file):
             raise FileNotFoundError(
                 f"Expected the weights of trial {trial.trial_id} in {file}. They are not there: "
-                "with `snapshots=Snapshots(keep='best')` those of the best trial stay only. Ask "
-                "for its model, `get_best_models()[0]`, or for the hyperparameters of others, "
-                "`get_best_hyperparameters(n)`; to have the models of all, search with another "
-                "`keep`."
+                f"{_DELETED if self.snapshots.keep == 'best' else _NEVER_SAVED}"
             )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")

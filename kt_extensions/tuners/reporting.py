@@ -27,6 +27,7 @@ from kt_extensions.reports import (
     pruned_message,
 )
 from kt_extensions.results import Results, trial_result
+from kt_extensions.schedulers.base import check_part
 from kt_extensions.tuners import stock
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
@@ -44,8 +45,10 @@ class ReportedTrials(ChiefOrWorker):
         """Says where the trials report to; `oracle` is not a worker's client of it.
 
         Raises:
-            ValueError: If an oracle of KerasTuner's would have to prune the trials of many workers.
+            ValueError: If it is no pruner, or an oracle of KerasTuner's would have to prune the
+                trials of many workers.
         """
+        check_part("pruner", pruner, "verdict", "kt_extensions.pruners.Median()")
         if isinstance(oracle, SamplerOracle):
             oracle.pruner = pruner or oracle.pruner
             return

@@ -27,22 +27,25 @@ from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
 from kt_extensions.tuners.checks import (
     as_callbacks,
-    check_hypermodel,
+    check_compiled,
     check_reported,
     takes_verbose,
+    trains_by_keras,
 )
+from kt_extensions.tuners.construction import check_arguments, check_folder, warn_of_steps
 from kt_extensions.tuners.executions import RepeatedTrials
+from kt_extensions.tuners.fit_arguments import check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
-from kt_extensions.tuners.parallel import ParallelTrials
+from kt_extensions.tuners.remembered import RememberedCalls
 from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.workers import Workers
 
 
-class Tuner(RepeatedTrials, ParallelTrials):
+class Tuner(RepeatedTrials, RememberedCalls):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -104,6 +107,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
 
     Raises:
         ValueError: If an argument is out of its range.
+        OSError: If there can be no folder for the project or the logs.
         RuntimeError: If `overwrite` is asked for while a search is running in the project folder.
 
     Example:
@@ -143,7 +147,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
         strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
-        check_hypermodel(hypermodel, is_needed=type(self).run_trial is Tuner.run_trial)
+        check_arguments(type(self), self._runs_trials, oracle, hypermodel, kwargs)
+        check_folder("tensorboard_dir", tensorboard_dir or ".")
         self._stop_after(oracle, max_time, patience)
         self.snapshots = checked(snapshots)
         self._workers = Workers(
@@ -157,7 +162,6 @@ class Tuner(RepeatedTrials, ParallelTrials):
         )
         given = kwargs.get("distribution_strategy")
         kwargs["distribution_strategy"] = self._distribute(strategy, given)
-        self._asked: arguments.Arguments = {}
         self._long_lived = LongLived()
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
@@ -182,8 +186,14 @@ class Tuner(RepeatedTrials, ParallelTrials):
                 arguments.warn_of_space(space, self._declaring(), self.project_dir)
         if self.hypermodel is not None and not self.oracle.hyperparameters.space:
             self._populate_initial_space()
+        warn_of_steps(self.oracle.hyperparameters.space)
         if isinstance(self.oracle, SamplerOracle):
             self.oracle.stopping = self._reason_to_stop
+
+    @property
+    def _runs_trials(self) -> bool:
+        """Whether trials are run here, not by a subclass in its own way."""
+        return type(self).run_trial is Tuner.run_trial
 
     # What users call.
 
@@ -197,7 +207,8 @@ class Tuner(RepeatedTrials, ParallelTrials):
             **fit_kwargs: Keyword arguments for `Model.fit`. `verbose` as told above.
 
         Raises:
-            ValueError: If the data do not fit a hypermodel that can tell, as our builders can.
+            ValueError: If an argument cannot be one of `Model.fit`, or the data do not fit a
+                hypermodel that can tell, as our builders can.
             RuntimeError: If another search is running in the project folder.
         """
         self._began = time.monotonic() if self._by_hand is None else None
@@ -231,18 +242,11 @@ class Tuner(RepeatedTrials, ParallelTrials):
             self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
             self._hparams.on_search_end()
 
-    def _compare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Tells what is asked otherwise than before the search was stopped."""
-        if self._by_hand is not None:
-            return  # it is no part of the search
-        own = {name: getattr(self, name) for name in ("executions_per_trial", "cross_validation")}
-        now = arguments.of_call(args, {**kwargs, **own})
-        if self._asked and not is_worker() and self.oracle.start_order:
-            arguments.warn_of_call(self._asked, now)
-        self._asked = now
-
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
+        if self._runs_trials and trains_by_keras(self.hypermodel):
+            validated = self._folds is not None
+            check_fit_arguments(fit_args, fit_kwargs, self.oracle.objective, validated)
         if self._folds is not None:
             self._folds.check(fit_args, fit_kwargs)
         prepare = getattr(self.hypermodel, "prepare_search", None)
@@ -362,6 +366,7 @@ class Tuner(RepeatedTrials, ParallelTrials):
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
+        check_compiled(model, self.hypermodel)
         self._long_lived.watch(model)
         return model
 
@@ -380,15 +385,6 @@ class Tuner(RepeatedTrials, ParallelTrials):
 
     def _write_state(self, state: dict[str, Any]) -> None:
         storage.write_text(self._get_tuner_fname(), json.dumps(state))
-
-    def get_state(self) -> dict[str, Any]:
-        """Returns what the tuner itself has to remember: seconds spent, arguments of `search`."""
-        return {**super().get_state(), "asked": self._asked}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Takes up the state of an earlier run."""
-        super().set_state(state)
-        self._asked = state.get("asked", {})
 
     def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         reason: str | None = "stopped by an error"

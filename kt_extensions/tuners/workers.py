@@ -47,7 +47,9 @@ class Workers:
         if self.count is not None:
             check_integer("workers", self.count, 1)
         if self.parallel not in _PLACES:
-            raise ValueError(f"Expected `parallel` to be one of {_PLACES}. Received: {self!r}.")
+            raise ValueError(
+                f"Expected `parallel` to be one of {_PLACES}. Received: {self.parallel!r}."
+            )
         self._check_limits()
         self._check_gpus()
         if is_worker() and (self.parallel == "ray" or (self.count or 1) > 1):
