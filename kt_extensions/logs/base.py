@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
 
 class TrainingLog(Protocol):

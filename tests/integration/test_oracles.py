@@ -407,6 +407,7 @@ def test_a_score_that_is_no_number_fails(tmp_path: Path, score: float) -> None:
         return score if x > 0.5 else x
 
     tuner = search(tmp_path, run, max_trials=20, seed=0, max_consecutive_failed_trials=None)
+    assert {trial.status for trial in tuner.oracle.trials.values()} == {"FAILED", "COMPLETED"}
     for trial in tuner.oracle.trials.values():
         failed = trial.hyperparameters["x"] > 0.5
         assert trial.status == ("FAILED" if failed else "COMPLETED")
@@ -761,6 +762,7 @@ def test_values_of_keras_tuner_that_are_out_of_range(tmp_path: Path) -> None:
     tuner = search(tmp_path, run, TPEOracle("loss", max_trials=6, seed=0))
     units = [values["units"] for values in values_of(tuner).values()]
     assert units[:3] == [257, 256, 255]
+    assert len(units) == 6
     assert all(16 <= value <= 256 for value in units[3:])
     again = search(tmp_path, run, TPEOracle("loss", max_trials=6))
     assert values_of(again) == values_of(tuner)
