@@ -27,16 +27,13 @@ def new_axes() -> Axes:
 def new_figure(width: float = 7, height: float = 4) -> Figure:
     """Returns a new figure of so many inches, which is not registered with pyplot."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from kt_extensions.plots.shown import ShownFigure
     except ImportError as error:
         raise ImportError(
             "Figures need matplotlib, which is not installed. "
             'Install it with: pip install "kt-extensions[plots]"'
         ) from error
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return ShownFigure(width, height)
 
 
 def write_instead(axes: Axes, text: str) -> None:

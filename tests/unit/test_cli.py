@@ -277,6 +277,7 @@ def test_a_file_that_cannot_be_written_is_told(project, tmp_path, capsys):
 
 
 def test_missing_matplotlib_is_told(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "kt_extensions.plots.shown", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["report", project, "-o", str(tmp_path / "report.html")]) == 1
     assert 'pip install "kt-extensions[plots]"' in told(capsys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -183,7 +184,15 @@ def test_pyplot_is_left_alone() -> None:
     assert figure.canvas.manager is None
 
 
+def test_a_notebook_shows_the_figure() -> None:
+    figure = plot_history(tuner([0.5, 0.7]))
+    assert type(figure)._repr_png_(figure).startswith(b"\x89PNG")
+    copied = pickle.loads(pickle.dumps(figure))
+    assert copied._repr_png_() == figure._repr_png_()
+
+
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "kt_extensions.plots.shown", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r'pip install "kt-extensions\[plots\]"'):
         plot_history(tuner([0.5]))
