@@ -72,6 +72,11 @@ class TunedTraining(ModelSpace, kt.HyperModel):  # type: ignore[misc]
             space.declare(hp)
         return model
 
+    def declare_training(self, hp: Any) -> None:
+        """Adds to `hp` what `fit` tunes beside `build`, as a search over arrays does."""
+        if self.tunable:
+            self._batch_size.declare(hp)
+
     def prepare_search(self, hp: Any, *args: Any, **kwargs: Any) -> None:
         """Checks the data of a search, and adds the batch size to `hp` if it can be tuned.
 

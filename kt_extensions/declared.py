@@ -41,7 +41,7 @@ def read(space: Any) -> Declared:
         if hasattr(space, "oracle") or hasattr(space, "get_space"):
             return _of_search(space)
         if isinstance(space, kt.HyperModel):
-            return Declared(_declarations(space.build, space.declare_hyperparameters))
+            return Declared(_declarations(_with_training(space), space.declare_hyperparameters))
         if callable(space):
             return Declared(_declarations(space))
     raise TypeError(
@@ -49,6 +49,17 @@ def read(space: Any) -> Declared:
         f"tuner or oracle. Received: {space!r} of type {type(space).__name__}. Pass an object, not "
         "its class."
     )
+
+
+def _with_training(hypermodel: kt.HyperModel) -> Callable[[Any], None]:
+    """Returns what builds a model and, of one of ours, declares what its `fit` tunes."""
+    declare = getattr(hypermodel, "declare_training", lambda hp: None)
+
+    def build(hp: Any) -> None:
+        hypermodel.build(hp)
+        declare(hp)
+
+    return build
 
 
 def _of_search(search: Any) -> Declared:

@@ -367,3 +367,14 @@ def test_batch_size_is_searched_from_the_first_trial_on(tmp_path):
         [trial] = tuner.oracle.trials.values()
         firsts.add(trial.hyperparameters.get("batch_size"))
     assert len(firsts) > 1
+
+
+def test_the_described_space_is_that_of_the_search(tmp_path):
+    hypermodel = MLP(input_shape=(4,), outputs=3, depth=1, batch_size=(16, 64))
+    described = kte.describe(hypermodel)
+    tuner = kte.TPE(hypermodel, "loss", max_trials=1, directory=tmp_path)
+    tuner.search(X, Y, verbose=0)
+    assert described.rows == kte.describe(tuner).rows
+    assert described.rows[-1].name == "batch_size"
+    untunable = MLP(input_shape=(4,), outputs=3, depth=1, tunable=False)
+    assert "batch_size" not in [row.name for row in kte.describe(untunable).rows]
