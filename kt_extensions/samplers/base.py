@@ -150,12 +150,24 @@ def first_untried(history: History, candidates: Array, rng: np.random.Generator)
     Raises:
         SpaceExhausted: If all configurations of a finite space have been tried.
     """
-    space = history.space
     candidate: Array
     for candidate in candidates:
-        if space.key(space.snap(candidate[np.newaxis])[0]) not in history.tried:
+        if not _is_tried(history, candidate):
             return candidate
     return _random_untried(history, rng)
+
+
+def _is_tried(history: History, candidate: Array) -> bool:
+    """Whether the values of a candidate were tried.
+
+    In a narrow interval other coordinates may stand for the same float: the history has the one
+    that is read from the float.
+    """
+    space = history.space
+    x = space.snap(candidate[np.newaxis])[0]
+    if space.key(x) in history.tried or not space.continuous.any():
+        return space.key(x) in history.tried
+    return space.key(space.encode(space.decode(x))) in history.tried
 
 
 def _random_untried(history: History, rng: np.random.Generator) -> Array:

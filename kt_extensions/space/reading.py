@@ -24,8 +24,8 @@ def from_hyperparameter(hyperparameter: Any) -> Domain:
 
     Raises:
         TypeError: If it is of another type.
-        ValueError: If its name is no text, a bound is not finite, its step is not positive, or it
-            has more than `MOST_LEVELS` levels.
+        ValueError: If a bound is not finite, its step is not positive, or it has more than
+            `MOST_LEVELS` levels.
 
     Example:
         >>> import keras_tuner as kt
@@ -50,13 +50,7 @@ def from_hyperparameter(hyperparameter: Any) -> Domain:
 
 
 def _check(hp: Any) -> None:
-    """Checks what KerasTuner lets pass, and no trial could be made of.
-
-    Raises:
-        ValueError: If the name is no text, a bound is not finite or the step is not positive.
-    """
-    if not isinstance(hp.name, str):
-        raise ValueError(f"Expected a name in quotes. Received: {hp.name!r}.")
+    """Checks what KerasTuner lets pass, and no trial could be made of."""
     bounds = {name: getattr(hp, name, 0) for name in ("min_value", "max_value")}
     if not all(map(math.isfinite, bounds.values())):
         raise ValueError(f"Expected finite bounds. Received: {bounds}.")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,9 @@ from kt_extensions.tuners.remembered import RememberedCalls
 from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.workers import Workers
+
+# KerasTuner lets NumPy warn of each score that is NaN, several times; the trial's message tells it.
+warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning, module=r"keras_tuner\.")
 
 
 class Tuner(RepeatedTrials, RememberedCalls):

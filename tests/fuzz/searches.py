@@ -39,7 +39,6 @@ _SKOPT = [
 
 # Models from the third trial on, and quick ones.
 SAMPLERS: dict[str, Callable[[random.Random], samplers.Sampler]] = {
-    "auto": lambda r: samplers.Auto(r.choice([None, 5, TRIALS, 1000])),
     "gp": lambda r: samplers.GP(n_startup=2, n_candidates=50, hopeful=r.choice([0.0, 0.5, 1.0])),
     "kde": lambda r: samplers.KDE(n_startup=2),
     "pso": lambda r: samplers.PSO(n_particles=r.choice([1, 2, 4])),
@@ -223,11 +222,14 @@ def _key(values: Values) -> str:
     return json.dumps(values, sort_keys=True)
 
 
-def run(name: str, r: random.Random) -> None:
-    """Searches with an oracle in a random space."""
+def run(name: str, program: Program, r: random.Random) -> None:
+    """Searches with an oracle in the space of a program."""
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None  # in memory
-    with tempfile.TemporaryDirectory(dir=shared) as folder:
-        Search(name, program(r), r, folder).run()
+    with (
+        tempfile.TemporaryDirectory(dir=shared) as folder,
+        contextlib.redirect_stdout(io.StringIO()),  # KerasTuner tells of each retry
+    ):
+        Search(name, program, r, folder).run()
 
 
 def main() -> None:
@@ -250,9 +252,9 @@ def main() -> None:
 
 def _breaks(name: str, number: int) -> bool:
     """Whether a search breaks a rule; tells which."""
+    r = random.Random(number)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner tells of each retry
-            run(name, random.Random(number))
+        run(name, program(r), r)
     except Exception:
         print(f"{name}, space {number}:\n{traceback.format_exc(limit=-7)}", flush=True)
         return True

@@ -34,7 +34,6 @@ MISTAKES: dict[str, tuple[Declare, str]] = {
     "a broken bound": (lambda hp: hp.Int("n", 0.5, 5), "min_value must be an int.*0.5"),
     "a bound that is no number": (lambda hp: hp.Float("f", math.nan, 5.0), "'f': .*finite bounds"),
     "no upper bound": (lambda hp: hp.Float("f", 0.0, math.inf), "finite bounds.*'max_value': inf"),
-    "a number as name": (lambda hp: hp.Int(5, 1, 2), "Expected a name in quotes. Received: 5"),
 }
 
 

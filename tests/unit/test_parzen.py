@@ -308,3 +308,10 @@ def test_every_combination_of_scorings_in_one_space():
         ]
         together = log_density_at(kernel(space, 0.4, 0.2), point)[0]
         assert together == pytest.approx(sum(parts))
+
+
+@pytest.mark.parametrize("domain", [LinearSteps(1, 100, 1), LinearSteps(0.001, 10.0, 0.1)])
+def test_a_hundred_levels_have_a_feature_each(domain):
+    """Their cells are just wide enough; rounding makes some of them narrower than others."""
+    x = ((np.arange(100) + 0.5) / 100)[:, np.newaxis]
+    np.testing.assert_array_equal(Features(space_of(domain), x).features, np.eye(100))

@@ -116,3 +116,11 @@ def test_configurations_of_a_smaller_space_do_not_count_in_a_grown_one():
     values = table.space.decode(fill(table, 1, Random().suggest)[0])
     assert values["a"] == "a"
     assert values["b"] in (1, 2)
+
+
+def test_a_narrow_interval_has_each_float_tried_once():
+    """Floats of a narrow interval are read with fewer digits than their coordinates have."""
+    space = SearchSpace([Dimension("x", Interval(1.0, 1.001, "log"))])
+    for point in rng().random((200, 1)):
+        history = from_observations(space, [space.decode(point)], [1.0])
+        assert space.decode(first_untried(history, point[np.newaxis], rng())) != space.decode(point)
