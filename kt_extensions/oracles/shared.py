@@ -29,7 +29,7 @@ class SharedHyperParameters(kt.HyperParameters):  # type: ignore[misc]
     def of(cls, hyperparameters: kt.HyperParameters) -> SharedHyperParameters:
         """Returns such hyperparameters, which grow together with those that are given."""
         found = cls()
-        vars(found).update(vars(hyperparameters))
+        found.__dict__.update(vars(hyperparameters))
         return found
 
     def copy(self) -> kt.HyperParameters:

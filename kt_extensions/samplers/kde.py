@@ -35,8 +35,8 @@ class KDE:
     parallel proposals keep apart; failed ones as the worst.
 
     Args:
-        n_startup: Configurations before the first model, half of which have to have a score; until
-            then points of a Sobol sequence.
+        n_startup: Configurations before the first model; until then points of a Sobol sequence. All
+            of them have to have a score; without a scheduler half of them, if the others still run.
         n_candidates: Points drawn from the good density, of which the best is proposed.
         quantile: Share of the scored trials of a fidelity that count as good.
         most_others: The largest number of other trials of a fidelity; the latest ones are used.
@@ -80,7 +80,9 @@ class KDE:
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         configurations = at_one_fidelity(history)
-        if starting_up(configurations, self.n_startup, math.ceil(self.n_startup / 2)):
+        scheduled = history.budget.any()  # the first scores are then those of short trainings
+        n_scored = self.n_startup if scheduled else math.ceil(self.n_startup / 2)
+        if starting_up(configurations, self.n_startup, n_scored):
             return startup_point(configurations, rng)
         if rng.random() < self.random_share:
             return first_untried(history, rng.random((8, len(history.space))), rng)

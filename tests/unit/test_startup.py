@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kt_extensions.history import TrialTable
+from kt_extensions.history import Run, TrialTable
 from kt_extensions.samplers import GP, KDE, TPE, Skopt
-from kt_extensions.samplers.base import starting_up
+from kt_extensions.samplers.base import starting_up, startup_point
 from kt_extensions.space import Dimension, Interval, SearchSpace
 
 SPACE = SearchSpace([Dimension("x", Interval(0.0, 1.0)), Dimension("y", Interval(0.0, 1.0))])
@@ -48,6 +48,18 @@ def test_running_trials_count_once_enough_have_a_score() -> None:
     assert not starting_up(history, 3, n_scored=1)
     assert starting_up(history, 3, n_scored=2)
     assert starting_up(history, 4, n_scored=1)
+
+
+@pytest.mark.parametrize(("run", "expected"), [(None, False), (Run(0, 0, 9), True)])
+def test_kde_starts_up_for_longer_with_a_scheduler(run: Run | None, expected: bool) -> None:
+    table, rng = TrialTable(SPACE, seed=0), np.random.default_rng(0)
+    for number in range(4):
+        table.start(str(number), np.full(2, number / 20), np.full(2, number / 20), run)
+    table.finish("0", np.full(2, 0.0), 1.0, 9)
+    table.finish("1", np.full(2, 0.05), 2.0, 9)
+    history = table.history()
+    point = KDE(n_startup=4, random_share=0.0).suggest(history, rng)
+    assert np.array_equal(point, startup_point(history, rng)) == expected
 
 
 @pytest.mark.parametrize("sampler", [TPE(), GP(), Skopt(), KDE()], ids=lambda s: type(s).__name__)
