@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kt_extensions.samplers.embedding import Embedding, Points
 from kt_extensions.space.domains import Array
@@ -30,8 +29,8 @@ class Kernel:
     """The covariance function.
 
     Args:
-        theta: Array `(2 d + 3,)`, logarithms: `d` length scales, `d` length scales of the waves, the
-            variances of the three parts.
+        theta: Array `(2 d + 3,)`, logarithms: `d` length scales, `d` length scales of the
+            waves, the variances of the three parts.
         embedding: What the points are made by.
     """
 

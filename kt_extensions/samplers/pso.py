@@ -2,7 +2,8 @@
 
 Clerc & Kennedy, "The Particle Swarm: Explosion, Stability, and Convergence in a Multidimensional
 Complex Space", IEEE Transactions on Evolutionary Computation 2002; Clerc, "Standard Particle Swarm
-Optimisation", hal-00764996, 2012. `docs/algorithms.md` tells where this differs and why.
+Optimisation", hal-00764996, 2012; Storn & Price, "Differential Evolution", Journal of Global
+Optimization 1997 (crossover). `docs/algorithms.md` tells where this differs and why.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class PSO:
         cognitive: Pull toward the particle's own best: c, as in SPSO-2011.
         social: Pull toward the best of the swarm. Below `cognitive`, so that particles gather
             later.
+        crossover: Probability with which an ordered dimension takes the value of the particle's own
+            best instead of moving on, as in differential evolution. Not in a move to another
+            category.
         mutation: Probability with which an unordered dimension takes a random option.
         explore: Probability of a move to another category than the best trial's, toward the best
             trial with that category. Without effect in a space without categories or conditions.
@@ -80,6 +84,7 @@ class PSO:
     inertia: float = 1 / (2 * math.log(2))
     cognitive: float = 0.5 + math.log(2)
     social: float = 0.9
+    crossover: float = 0.3
     mutation: float = 0.1
     explore: float = 0.3
 
@@ -87,7 +92,7 @@ class PSO:
         """Checks the settings."""
         check_integers(self, 1, "n_particles")
         check_numbers(self, 0, math.inf, "cognitive", "social")
-        check_numbers(self, 0, 1, "inertia", "mutation", "explore")
+        check_numbers(self, 0, 1, "inertia", "crossover", "mutation", "explore")
 
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
@@ -96,9 +101,10 @@ class PSO:
             return startup_point(history, rng)
         branch = sometimes_other(history, self.explore, rng)
         particle = swarm.particle(branch, rng)
-        points = np.where(
-            history.space.categorical, self._options(particle, rng), self._moves(particle, rng)
-        )
+        moves = self._moves(particle, rng)
+        if branch is None:
+            moves = np.where(rng.random(moves.shape) < self.crossover, particle.personal, moves)
+        points = np.where(history.space.categorical, self._options(particle, rng), moves)
         return first_untried(history, fixed(points, branch), rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:

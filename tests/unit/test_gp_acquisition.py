@@ -6,7 +6,12 @@ from scipy.integrate import quad
 from scipy.special import log_ndtr
 from scipy.stats import norm
 
-from kt_extensions.samplers.acquisition import log_expected_improvement, neighbors, refined
+from kt_extensions.samplers.acquisition import (
+    log_expected_improvement,
+    neighbors,
+    one_anew,
+    refined,
+)
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -104,6 +109,23 @@ class TestNeighbors:
         scales = np.repeat([[1e-3], [0.1]], 2000, axis=0) * np.ones(5)
         rate = neighbors(SPACE, CENTER, 4000, scales, np.random.default_rng(0))[:, 1]
         assert np.abs(rate[:2000] - 0.3).max() < 0.01 < np.std(rate[2000:])
+
+
+class TestOneAnew:
+    def test_differs_in_one_coordinate(self):
+        centers = np.array([[0.1, 0.2, 0.3], [0.5, 0.6, 0.7]])
+        points = one_anew(centers, 300, np.random.default_rng(0))
+        differing = [(points != center).sum(axis=1) for center in centers]
+        assert (np.minimum(*differing) == 1).all()
+        assert {int(np.sum(count == 1)) > 100 for count in differing} == {True}
+
+    def test_draws_every_coordinate_from_its_whole_range(self):
+        points = one_anew(np.full((1, 3), 0.5), 600, np.random.default_rng(0))
+        assert (points.min(axis=0) < 0.05).all() and (points.max(axis=0) > 0.95).all()
+
+    def test_gives_inactive_dimensions_any_value(self):
+        momentum = one_anew(CENTER, 600, np.random.default_rng(0))[:, 4]
+        assert momentum.min() < 0.01 and momentum.max() > 0.99
 
 
 def test_refined_finds_the_peak():
