@@ -32,4 +32,21 @@ SHORTENED = {
         "epochs=10": "epochs=1",
     },
     "docs/several_objectives.md": {"max_trials=50": "max_trials=2", "epochs=10": "epochs=1"},
+    "docs/tutorials/from_optuna.md": {
+        "max_trials=6": "max_trials=2",
+        "n_trials=6": "n_trials=2",
+        "epochs=3": "epochs=1",
+    },
+    "docs/tutorials/manual_then_automatic.md": {"epochs=3": "epochs=1"},
+    "docs/tutorials/tune_a_cnn.md": {
+        "epochs=10": "epochs=1",
+        "epochs=6": "epochs=2",
+        "max_trials=8": "max_trials=2",
+    },
+    "docs/tutorials/tune_a_gru.md": {"max_trials=8": "max_trials=2", "epochs=5": "epochs=1"},
+    "docs/tutorials/tune_an_mlp.md": {
+        "epochs=8": "epochs=1",
+        "max_trials=12": "max_trials=10",
+        "max_trials=8": "max_trials=1",
+    },
 }

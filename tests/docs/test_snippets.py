@@ -26,6 +26,7 @@ NOT_RUN = {
     ("docs/clusters.md", "needs a Ray cluster"): 1,
     ("docs/distribution.md", "needs two GPUs"): 1,
     ("docs/parallel.md", "needs a Ray cluster"): 1,
+    ("docs/tutorials/a_cluster.md", "needs a Ray cluster"): 1,
 }
 ALL_BLOCKS = [(page, block) for page, path in PAGES.items() for block in blocks(path)]
 RUN = [page for page, path in PAGES.items() if programs(path)]
