@@ -273,7 +273,7 @@ class TestSamplers:
         assert eight["ratios"] == pytest.approx([1.5, 1.5])
         assert (eight["repeated"], eight["searches"]) == (2, 2)
 
-    @pytest.mark.parametrize("method", ["gp", "pso", "tpe"])
+    @pytest.mark.parametrize("method", ["gp", "kde", "pso", "tpe"])
     def test_stored_results_lose_at_most_a_fifth_on_eight_workers(self, method):
         rows = scaling_samplers.from_quality(store.load(store.RESULTS))
         mine = {row["evaluations"]: row for row in rows if row["method"] == method}
