@@ -20,7 +20,7 @@ from kt_extensions.space import (
 from kt_extensions.testing import search
 
 SQUARE = SearchSpace([Dimension(name, Interval(0.0, 1.0)) for name in "xy"])
-TWO = PSO(n_particles=2, explore=0.0)
+TWO = PSO(n_particles=2, crossover=0.0, explore=0.0)
 
 
 class Stub:
@@ -59,7 +59,7 @@ def proposals(table, n=200, sampler=TWO):
 
 class TestMove:
     def test_follows_the_equation(self):
-        sampler = PSO(n_particles=2, inertia=0.5, cognitive=1.0, social=2.0)
+        sampler = PSO(n_particles=2, inertia=0.5, cognitive=1.0, social=2.0, crossover=0.0)
         table = table_of(
             SQUARE,
             [([0.2, 0.5], 2.0), ([0.6, 0.3], 1.0), ([0.3, 0.4], 3.0), ([0.9, 0.9], 5.0)],
@@ -71,6 +71,13 @@ class TestMove:
             0.4 + 0.5 * -0.1 + 0.25 * 0.1 + 0.5 * -0.1,
         ]
         np.testing.assert_allclose(point, expected)
+
+    def test_takes_coordinates_of_its_own_best(self):
+        rows = [([0.2, 0.5], 2.0), ([0.6, 0.3], 1.0), ([0.3, 0.4], 3.0)]
+        some = dataclasses.replace(TWO, crossover=0.3)
+        taken = proposals(table_of(SQUARE, rows), 500, some) == [0.6, 0.3]
+        assert 0.22 < taken.mean() < 0.36
+        assert not taken.all(axis=1).any()  # that was tried
 
     def test_starts_at_rest(self):
         table = table_of(SQUARE, [([0.2, 0.5], 2.0), ([0.6, 0.3], 1.0)])

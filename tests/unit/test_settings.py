@@ -25,7 +25,7 @@ REFUSED = [
     (TPE, "explore", math.nan, SHARE, 0.3),
     (TPE, "prior_weight", 0, POSITIVE, 2.0),
     (GP, "n_startup", 0, WHOLE, 10),
-    (GP, "n_candidates", 0, WHOLE, 1000),
+    (GP, "n_candidates", 0, WHOLE, 600),
     (GP, "most_points", None, WHOLE, 300),
     (GP, "hopeful", -0.1, SHARE, 0.5),
     (GP, "explore", 45, SHARE, 0.45),
