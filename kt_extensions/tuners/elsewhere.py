@@ -10,7 +10,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions.hparams import CurveLogger, HParamsLogger
+from kt_extensions import hparams
 from kt_extensions.isolation import Asking
 
 
@@ -58,7 +58,7 @@ class LogElsewhere:
     def callback(self, trial: Trial, execution: int) -> keras.callbacks.Callback:
         """Returns what logs a training; see `HParamsLogger.callback`."""
         elsewhere = _ExecutionElsewhere(self._channel, trial, execution)
-        return CurveLogger(cast(Any, elsewhere))
+        return hparams.CurveLogger(cast(Any, elsewhere))
 
 
 class _ExecutionElsewhere:
@@ -93,7 +93,7 @@ class TrialLog:
         trial: The tuner's own record of the trial.
     """
 
-    def __init__(self, logger: HParamsLogger, trial: Trial) -> None:
+    def __init__(self, logger: hparams.HParamsLogger, trial: Trial) -> None:
         self._logger = logger
         self._trial = trial
         self._executions: dict[int, Any] = {}
