@@ -9,8 +9,7 @@ from typing import Any, cast
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions import declared
-from kt_extensions.hparams import HParamsLogger
+from kt_extensions import declared, hparams
 from kt_extensions.isolation import Asking, Remote, Workplace
 from kt_extensions.progress import SearchProgress
 from kt_extensions.tuners.continued_by_hand import ContinuedByHand
@@ -74,7 +73,7 @@ def _settle(workplace: Workplace, tuner: Any, logs: bool, shows: bool) -> None:
     vars(tuner).update(workplace.kept.get("tuner", {}))
     tuner.hypermodel = workplace.content[0]
     tuner.oracle = Remote(channel, "oracle")
-    tuner._hparams = cast(HParamsLogger, LogElsewhere(channel)) if logs else None
+    tuner._hparams = cast("hparams.HParamsLogger", LogElsewhere(channel)) if logs else None
     tuner._progress = cast(SearchProgress, Remote(channel, "progress")) if shows else None
     vars(tuner)["report_epoch"] = functools.partial(_report_epoch, channel, tuner)
     vars(tuner)["report_score"] = functools.partial(_report_score, channel)

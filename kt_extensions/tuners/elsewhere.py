@@ -10,7 +10,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions.hparams import CurveLogger, HParamsLogger
+from kt_extensions import hparams
 from kt_extensions.isolation import Asking
 
 
@@ -57,7 +57,7 @@ class LogElsewhere:
 
     def callback(self, trial: Trial, execution: int) -> keras.callbacks.Callback:
         """Returns what logs a training; see `HParamsLogger.callback`."""
-        return CurveLogger(_ExecutionElsewhere(self._channel, trial, execution))
+        return hparams.CurveLogger(_ExecutionElsewhere(self._channel, trial, execution))
 
 
 class _ExecutionElsewhere:
@@ -92,7 +92,7 @@ class TrialLog:
         trial: The tuner's own record of the trial.
     """
 
-    def __init__(self, logger: HParamsLogger, trial: Trial) -> None:
+    def __init__(self, logger: hparams.HParamsLogger, trial: Trial) -> None:
         self._logger = logger
         self._trial = trial
         self._executions: dict[int, Any] = {}

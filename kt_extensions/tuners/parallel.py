@@ -12,8 +12,8 @@ import cloudpickle
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions import hparams
 from kt_extensions.data import made
-from kt_extensions.hparams import HParamsLogger
 from kt_extensions.isolation import Outcome, check
 from kt_extensions.oracles.by_hand import is_waiting, take_up
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -49,7 +49,7 @@ class ParallelTrials(ContinuedByHand):
     _workers = Workers()
     _own_crew: Crew | None = None  # of a chief's worker
     _data: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # for `fit`, in a search
-    _hparams: HParamsLogger | None = None
+    _hparams: hparams.HParamsLogger | None = None
     _progress: SearchProgress | None = None
 
     def _run_trials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

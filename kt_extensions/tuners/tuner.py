@@ -14,9 +14,8 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions import storage
+from kt_extensions import hparams, storage
 from kt_extensions.distribute import Strategy
-from kt_extensions.hparams import HParamsLogger, part_folders
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
@@ -174,7 +173,9 @@ class Tuner(RepeatedTrials, RememberedCalls):
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
         self._report_to(oracle, pruner)
         self._cross_validate(cross_validation)
-        self._hparams = HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
+        self._hparams = (
+            hparams.HParamsLogger(tensorboard_dir) if tensorboard_dir is not None else None
+        )
         if not is_worker():
             self._take_up(kwargs)
 
@@ -366,7 +367,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
             if self._hparams is None:  # KerasTuner's rows would stand beside those of the log
                 super(Tuner, self)._configure_tensorboard_dir(callbacks, trial, execution)
 
-        part_folders(callbacks, trial.trial_id, execution, configure)
+        hparams.part_folders(callbacks, trial.trial_id, execution, configure)
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
