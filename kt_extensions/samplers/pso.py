@@ -42,8 +42,8 @@ class PSO:
 
     In a dimension that is inactive at the best, the best trial that had the dimension stands in
     for it. A particle rests in the dimensions that were inactive at its last trial, or takes its
-    own best's value there. Unordered dimensions have no direction: there a particle takes the option of its own best or of the
-    swarm's, and now and then any.
+    own best's value there. Unordered dimensions have no direction: there a particle takes the
+    option of its own best or of the swarm's, and now and then any.
 
     A configuration that was tried is not tried again: of several draws of the move the first new
     one is proposed, and if there is none, a random configuration. So a swarm that has collapsed
