@@ -187,7 +187,7 @@ def fit(points: Points, embedding: Embedding, y: Array, prior: Prior, steps: int
         options={"maxiter": steps},
     )
     variances, axes = np.linalg.eigh(found.hess_inv.todense())
-    root = axes * np.sqrt(np.maximum(variances, 0.0))
+    root = (axes * np.sqrt(np.maximum(variances, 0.0))) @ axes.T  # the same whatever the axes
     return Fit(center, deviation, found.x, root)
 
 
