@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -98,6 +99,13 @@ def _schwefel(z: Array) -> float:
     return float(418.98288727243374 * len(z) - np.sum(z * np.sin(np.sqrt(np.abs(z)))))
 
 
+def _schwefel4() -> Problem:
+    """Moved by so much, it is least where `x0` has its lower bound, outside of its usual box."""
+    middle = np.full(4, 420.968746)
+    problem = _shifted("schwefel4", _schwefel, (-500.0, 500.0), middle, 0.0, (-100.0, 60.0))
+    return replace(problem, optimum=-115.122224217, best={**problem.best, "x0": -500.0})
+
+
 def _griewank(z: Array) -> float:
     roots = np.sqrt(np.arange(1, len(z) + 1))
     return float(1 + np.sum(z**2) / 4000 - np.prod(np.cos(z / roots)))
@@ -131,7 +139,7 @@ _SMOOTH_AND_ROUGH = [
         "styblinski5", _styblinski_tang, (-5.0, 5.0), np.full(5, -2.9035340), -195.83082852,
         (-1.2, 1.2),
     ),
-    _shifted("schwefel4", _schwefel, (-500.0, 500.0), np.full(4, 420.968746), 0.0, (-100.0, 60.0)),
+    _schwefel4(),
     _shifted("griewank6", _griewank, (-600.0, 600.0), np.zeros(6), 0.0, (-350.0, 350.0)),
     _shifted("zakharov6", _zakharov, (-5.0, 10.0), np.zeros(6), 0.0, (-3.0, 6.0)),
     _shifted(

@@ -28,6 +28,13 @@ def polished(problem, x, steps):
     return least
 
 
+def at_edge(x, i, edge):
+    """The point with one coordinate at an end of its range."""
+    moved = x.copy()
+    moved[i] = edge
+    return moved
+
+
 @pytest.mark.parametrize("problem", PROBLEMS, ids=NAMES)
 def test_known_optimum_is_reached_and_never_beaten(problem):
     scale = max(1.0, abs(problem.optimum))
@@ -36,12 +43,13 @@ def test_known_optimum_is_reached_and_never_beaten(problem):
     losses = [problem.loss(problem.space.decode(x)) for x in points]
     near = [points[i] for i in np.argsort(losses)[:2]] + [problem.space.encode(problem.best)]
     near[2][np.isnan(near[2])] = 0.5
+    near += [at_edge(near[2], i, edge) for i in range(len(near[2])) for edge in (0, 1 - 1e-12)]
     found = [polished(problem, x, 0.3 ** np.arange(1, 12)) for x in near]
     assert min([*losses, *found]) >= problem.optimum - 1e-6 * scale
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=NAMES)
-def test_optimum_lies_inside_and_off_the_center(problem):
+def test_optimum_lies_off_the_center_and_mostly_inside(problem):
     x = problem.space.encode(problem.best)
     numeric = [
         value
@@ -49,7 +57,8 @@ def test_optimum_lies_inside_and_off_the_center(problem):
         if d.domain.ordered and not np.isnan(value)
     ]
     assert problem.space.decode(np.nan_to_num(x, nan=0.5)).keys() == problem.best.keys()
-    assert all(0.02 < value < 0.98 for value in numeric)
+    n_at_edges = 1 if problem.name == "schwefel4" else 0
+    assert sum(not 0.02 < value < 0.98 for value in numeric) == n_at_edges
     assert not numeric or np.max(np.abs(np.array(numeric) - 0.5)) > 0.05
 
 
