@@ -202,8 +202,10 @@ def test_what_tells_of_a_search(duplicate: Any, tmp_path: Path) -> None:
 
 
 def test_settings(duplicate: Any) -> None:
-    for made in (kte.Snapshots(every_epochs=2, keep="best"), *SPACES.values()):
-        assert repr(duplicate(made)) == repr(made)
+    settings = kte.Snapshots(every_epochs=2, keep="best")
+    assert repr(duplicate(settings)) == repr(settings)
+    for space in SPACES.values():
+        assert duplicate(space).dimensions == space.dimensions
     assert str(duplicate(samplers.SpaceExhausted("none left"))) == "none left"
 
 
