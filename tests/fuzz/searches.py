@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras_tuner as kt
@@ -155,7 +155,11 @@ class Search:
         self._began[trial.trial_id] = dict(values)
         assert own.keys() == self._active(own), "other names than the active ones"
         if PARENT not in values:
-            assert _key(own) not in self._tried(but=trial.trial_id), "a configuration twice"
+            # A promoted trial has defaults in place of what was declared since its parent began.
+            trials = self.oracle.trials.values()
+            begun = [t for t in trials if PARENT not in t.hyperparameters.values]
+            others = [t for t in begun if t.trial_id != trial.trial_id]
+            assert _key(own) not in _keys(others), "a configuration twice"
 
     def _end(self, tuner: str) -> None:
         """Runs a trial: builds its model and reports one outcome or another."""
@@ -201,15 +205,10 @@ class Search:
         finally:
             hp.values = before
 
-    def _tried(self, but: str | None = None) -> set[str]:
-        """Returns the configurations that were tried."""
-        trials = self.oracle.trials.values()
-        return {_key(_own(t.hyperparameters.values)) for t in trials if t.trial_id != but}
-
     def _untried(self) -> float:
         """Returns how many configurations of the whole space, as known now, were not tried."""
         space = SearchSpace.from_hyperparameters(self.oracle.hyperparameters.space)
-        tried = [json.loads(key) for key in self._tried()]
+        tried = [json.loads(key) for key in _keys(self.oracle.trials.values())]
         whole = [values for values in tried if values.keys() == self._active(values)]
         return space.n_configurations - len(whole)
 
@@ -220,6 +219,11 @@ def _own(values: Values) -> Values:
 
 def _key(values: Values) -> str:
     return json.dumps(values, sort_keys=True)
+
+
+def _keys(trials: Iterable[Trial]) -> set[str]:
+    """Returns the configurations of trials."""
+    return {_key(_own(trial.hyperparameters.values)) for trial in trials}
 
 
 def run(name: str, program: Program, r: random.Random) -> None:
