@@ -155,11 +155,17 @@ class Search:
         self._began[trial.trial_id] = dict(values)
         assert own.keys() == self._active(own), "other names than the active ones"
         if PARENT not in values:
-            # A promoted trial has defaults in place of what was declared since its parent began.
-            trials = self.oracle.trials.values()
-            begun = [t for t in trials if PARENT not in t.hyperparameters.values]
-            others = [t for t in begun if t.trial_id != trial.trial_id]
-            assert _key(own) not in _keys(others), "a configuration twice"
+            assert _key(own) not in self._known(but=trial.trial_id), "a configuration twice"
+
+    def _known(self, but: str) -> set[str]:
+        """Returns the configurations of the other trials, of those that run as they were begun.
+
+        What was declared since has its default in a trial that is run again or promoted.
+        """
+        trials, order = self.oracle.trials, self.oracle.end_order
+        begun = [self._began[name] for name in self._began.keys() - {but, *order}]
+        ended = [trials[name].hyperparameters.values for name in order]
+        return _keys(ended) | _keys(values for values in begun if PARENT not in values)
 
     def _end(self, tuner: str) -> None:
         """Runs a trial: builds its model and reports one outcome or another."""
@@ -208,7 +214,8 @@ class Search:
     def _untried(self) -> float:
         """Returns how many configurations of the whole space, as known now, were not tried."""
         space = SearchSpace.from_hyperparameters(self.oracle.hyperparameters.space)
-        tried = [json.loads(key) for key in _keys(self.oracle.trials.values())]
+        trials = self.oracle.trials.values()
+        tried = [json.loads(key) for key in _keys(t.hyperparameters.values for t in trials)]
         whole = [values for values in tried if values.keys() == self._active(values)]
         return space.n_configurations - len(whole)
 
@@ -221,9 +228,8 @@ def _key(values: Values) -> str:
     return json.dumps(values, sort_keys=True)
 
 
-def _keys(trials: Iterable[Trial]) -> set[str]:
-    """Returns the configurations of trials."""
-    return {_key(_own(trial.hyperparameters.values)) for trial in trials}
+def _keys(configurations: Iterable[Values]) -> set[str]:
+    return {_key(_own(values)) for values in configurations}
 
 
 def run(name: str, program: Program, r: random.Random) -> None:
