@@ -84,20 +84,29 @@ def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
         )
 
 
+def check_no_text(x: Any, name: str) -> None:
+    """Checks that arrays of inputs, of which none is of categories, hold no text.
+
+    Raises:
+        ValueError: If one does.
+    """
+    for leaf in keras.tree.flatten(x):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "USO":
+            raise ValueError(
+                f"Expected the inputs `{name}` to hold numbers. Received: dtype {leaf.dtype}. "
+                "Convert them, for example by `x.astype('float32')`; columns with text are told "
+                "to the builder as categories."
+            )
+
+
 def check_numbers(x: Any, name: str) -> None:
     """Checks that arrays of inputs hold numbers where they are to hold numbers.
 
     Raises:
-        ValueError: If a value is NaN, which would make every weight NaN, or text.
+        ValueError: If a value is NaN, which would make every weight NaN.
     """
     for leaf in keras.tree.flatten(x):
         array = keras.ops.convert_to_numpy(leaf) if not isinstance(leaf, np.ndarray) else leaf
-        if array.dtype.kind in "USO":
-            raise ValueError(
-                f"Expected the inputs `{name}` to hold numbers. Received: dtype {array.dtype}. "
-                "Convert them, for example by `x.astype('float32')`; columns with text are told "
-                "to the builder as categories."
-            )
         if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
             raise ValueError(
                 f"Expected the inputs `{name}` to hold numbers. Received: {np.isnan(array).sum()} "

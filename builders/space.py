@@ -100,6 +100,7 @@ class ModelSpace(ABC):
         data.check_rows(x, y, x_name, y_name)
 
     def _check_inputs(self, x: Any, name: str) -> None:
+        data.check_no_text(x, name)
         data.check_shape(x, self.input_shape, name)
 
     def _arguments(self, reader: Callable[..., Any]) -> dict[str, Any]:

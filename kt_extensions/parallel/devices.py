@@ -17,7 +17,7 @@ _THREADS = (
     "NPROC",  # what XLA, and with it JAX, goes by
 )
 GROWTH = {
-    "TF_FORCE_GPU_ALLOWGROWTH": "true",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
 """Has TensorFlow and JAX take memory of a GPU as they need it, not all at once."""

@@ -6,6 +6,7 @@ several of them have hands on to the next, from the first to the last of these:
 - `tuner.Tuner`: the log, the progress, and the order in which all else happens.
 - `executions.RepeatedTrials`: several trainings of a trial, or one for each fold of the data.
 - `reporting.ReportedTrials`: the report of each epoch, pruning, `results()` and `failures()`.
+- `remembered.RememberedCalls`: the arguments of `search`, for what comes after it.
 - `parallel.ParallelTrials`: trials in other processes: each in its own, or many at once.
 - `continued_by_hand.ContinuedByHand`: `continue_trial`.
 - `continuation.ContinuedTrials`: trials that go on from a snapshot.
@@ -18,9 +19,9 @@ several of them have hands on to the next, from the first to the last of these:
 Example:
     >>> parts = [part for part in Tuner.__mro__ if part.__module__.startswith("kt_extensions.")]
     >>> [part.__name__ for part in parts]  # doctest: +NORMALIZE_WHITESPACE
-    ['Tuner', 'RepeatedTrials', 'ReportedTrials', 'ParallelTrials', 'ContinuedByHand',
-     'ContinuedTrials', 'KeptFiles', 'StoppingRules', 'BestTrials', 'ChiefOrWorker',
-     'ReplicatedTrials']
+    ['Tuner', 'RepeatedTrials', 'ReportedTrials', 'RememberedCalls', 'ParallelTrials',
+     'ContinuedByHand', 'ContinuedTrials', 'KeptFiles', 'StoppingRules', 'BestTrials',
+     'ChiefOrWorker', 'ReplicatedTrials']
 """
 
 from kt_extensions.oracles import AutoOracle, GPOracle, PSOOracle, SkoptOracle, TPEOracle

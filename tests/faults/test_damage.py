@@ -32,6 +32,9 @@ class Declaring(kt.HyperModel):
         hp.Float("x", 0.0, 1.0)
         hp.Int("n", 1, 20, parent_name="kind", parent_values=["a"])
 
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("nothing is trained here")
+
 
 class Searching:
     """Trials of two executions, each of which reports two epochs; one trial fails."""

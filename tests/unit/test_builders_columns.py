@@ -176,7 +176,7 @@ def test_wrong_columns(columns, message):
         ({"age": TABLE["age"]}, r"Received: \['age'\]"),
         ({**TABLE, "age": np.ones((ROWS, 2))}, r"one value for each row in `x\['age'\]`"),
         ({**TABLE, "job": TABLE["job"].astype(str)}, "column.astype.object"),
-        ({**TABLE, "age": TABLE["age"][:5]}, "as many samples as targets"),
+        ({**TABLE, "age": TABLE["age"][:5]}, "as many (samples as targets|targets `y` as samples)"),
     ],
 )
 def test_wrong_tables(table, message):

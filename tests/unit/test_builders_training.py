@@ -238,7 +238,7 @@ WRONG = [
         {},
         "inputs `x` to hold numbers. Received: 256 times NaN",
     ),
-    ((X, Y[:60]), {}, r"Received: \[64\] samples and \[60\] targets"),
+    ((X, Y[:60]), {}, r"Received: x of length \[64\], y of length \[60\]"),
     ((X[:0], Y[:0]), {}, "at least one"),
     ((X, Y), {"validation_data": (X[:, :2], Y)}, r"`validation_data\[0\]`"),
     ((X, Y), {"validation_data": (X, Y + 7)}, r"`validation_data\[1\]`.*\[7.0\]"),

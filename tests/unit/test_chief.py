@@ -32,6 +32,9 @@ class Declaring(kt.HyperModel):
     def build(self, hp: kt.HyperParameters) -> Any:
         hp.Float("x", 0.0, 1.0)
 
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("nothing is trained here")
+
 
 class Search:
     """A chief with a clock that can be set."""
