@@ -43,6 +43,9 @@ class Declaring(kt.HyperModel):
         hp.Float("x", 1e-4, 1.0, sampling="log", step=2)
         hp.Int("n", 1, 20, parent_name="kind", parent_values=["a"])
 
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("nothing is trained here")
+
 
 def score(hp: kt.HyperParameters) -> float:
     """A deterministic score on a conditional space; some trials fail."""

@@ -270,7 +270,7 @@ def test_a_search_goes_on_as_without(tmp_path: Path, name: str) -> None:
     assert len(resumed.oracle.trials) == len(whole.oracle.trials) + 2
 
 
-@pytest.mark.filterwarnings("ignore:The optimal value found")
+@pytest.mark.filterwarnings("ignore:The optimal value found", "ignore:lbfgs failed to converge")
 @pytest.mark.parametrize("oracle_class", ["GridSearch", "Hyperband", "BayesianOptimization"])
 def test_other_oracles(tmp_path: Path, oracle_class: str) -> None:
     """They try as many configurations as without, and none for the sake of the other trial."""

@@ -135,6 +135,7 @@ def test_keras_without_its_backend(backend: str) -> None:
 
 
 def test_figures_without_matplotlib(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "kt_extensions.plots.shown", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"kt-extensions\[plots\]"):
         kte.plots.plot_history(tuner(folder))
