@@ -347,7 +347,7 @@ def test_an_objective_that_training_does_not_report_ends_the_search(tmp_path: Pa
     with pytest.raises(ValueError, match=r"'val_mae'. It reported \['loss', 'val_loss'\]"):
         made.search(X, Y, **FIT)
     made = trained(tmp_path / "unvalidated")
-    with pytest.raises(ValueError, match="pass `validation_data`"):
+    with pytest.raises(ValueError, match=r"Expected validation data for the objective 'val_loss'"):
         made.search(X, Y, epochs=1)
 
 
