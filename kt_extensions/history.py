@@ -232,12 +232,17 @@ class TrialTable:
             for name, value in {**place, "budget": run.epochs}.items():
                 self._arrays[name][row] = value
 
-    def restart(self, trial_id: str) -> None:
-        """Marks a trial as pending again."""
+    def regrow(self, trial_id: str, x: Array) -> None:
+        """Records the configuration of a pending trial, which may have grown since it started.
+
+        Args:
+            trial_id: Its name.
+            x: Its configuration, shape `(d,)`.
+        """
         row = self._row_of[trial_id]
         self._changed()
-        for name, value in {"objectives": np.nan, "fidelity": 0.0, "pruned": False}.items():
-            self._arrays[name][row] = value
+        self._rename(row, self.space.key(x))
+        self._arrays["X"][row] = x
 
     def finish(
         self,

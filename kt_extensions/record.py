@@ -134,12 +134,23 @@ class SearchRecord:
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])
         proposal = event["proposal"] or np.nan_to_num(x, nan=0.5)
-        self.unfinished[event["trial"]] = event["values"]
+        self.unfinished[event["trial"]] = dict(event["values"])
         if by_hand(event["values"]):
             return  # neither samplers nor schedulers are to see it
         self.table.start(event["trial"], x, proposal, self._run(event))
         if "enqueued" in event:
             self.enqueued[name_of(event["enqueued"])] += 1
+
+    def regrow(self, trial: str, values: dict[str, Any]) -> None:
+        """Keeps the values with which a trial begins, where it has more than its start tells.
+
+        So it is if the space has grown since. It is not logged: a trial that is resumed begins, and
+        grows, once more.
+        """
+        if self.unfinished[trial] != values:
+            self.unfinished[trial] = dict(values)
+            if not by_hand(values):
+                self.table.regrow(trial, self._encode(values))
 
     def _run(self, event: Event) -> Run | None:
         """Returns what the trial is in a schedule. Nothing is known of KerasTuner's brackets."""

@@ -180,8 +180,7 @@ class SamplerOracle(ReportedOracle):
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
                 elif trial.status == TrialStatus.RUNNING:
-                    self._record_values(trial)  # the space may have grown since it was begun
-                    self.reports.begin(trial.trial_id, tuner_id)
+                    self._begin(trial, tuner_id)
                 return trial
         except Exception as error:
             self.tuner_ids.discard(tuner_id)
@@ -342,8 +341,17 @@ class SamplerOracle(ReportedOracle):
         hyperparameters.values.update(new)
         return hyperparameters
 
+    def _begin(self, trial: Trial, tuner_id: str) -> None:
+        """Gives a trial that begins, maybe not for the first time, the space as now known."""
+        if len(trial.hyperparameters.space) < len(self.hyperparameters.space):
+            own = trial.hyperparameters.values
+            trial.hyperparameters = declared_as(self.hyperparameters.space, own)
+        self._record_values(trial)
+        self.record.regrow(trial.trial_id, trial.hyperparameters.values)
+        self.reports.begin(trial.trial_id, tuner_id)
+
     def _record_values(self, trial: Trial) -> None:
-        """Keeps the values of the active hyperparameters.
+        """Gives a trial the values of the active hyperparameters; KerasTuner calls this.
 
         KerasTuner's own draws some at random where a name is declared under two conditions.
         """

@@ -90,7 +90,7 @@ class Search:
         }
         self._declarations = by_name(program)
         self._running: dict[str, Trial] = {}
-        self._began: dict[str, Values] = {}  # what each trial was to try
+        self._began: dict[str, Values] = {}  # what each trial was to try last
         self._open()
 
     def _open(self) -> None:
@@ -151,21 +151,16 @@ class Search:
         if before is not None:  # the space may have grown since
             shared = before.keys() & values.keys()
             assert all(values[n] == before[n] for n in shared), "other values when run again"
-            return
         self._began[trial.trial_id] = dict(values)
         assert own.keys() == self._active(own), "other names than the active ones"
-        if PARENT not in values:
+        if PARENT not in values and before is None:
             assert _key(own) not in self._known(but=trial.trial_id), "a configuration twice"
 
     def _known(self, but: str) -> set[str]:
-        """Returns the configurations of the other trials, of those that run as they were begun.
-
-        What was declared since has its default in a trial that is run again or promoted.
-        """
+        """Returns the configurations of the other trials, of those that run as they began."""
         trials, order = self.oracle.trials, self.oracle.end_order
         begun = [self._began[name] for name in self._began.keys() - {but, *order}]
-        ended = [trials[name].hyperparameters.values for name in order]
-        return _keys(ended) | _keys(values for values in begun if PARENT not in values)
+        return _keys(begun) | _keys(trials[name].hyperparameters.values for name in order)
 
     def _end(self, tuner: str) -> None:
         """Runs a trial: builds its model and reports one outcome or another."""

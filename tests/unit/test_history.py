@@ -70,8 +70,8 @@ def test_a_history_is_made_anew_after_each_event():
     assert table.history() is before
     table.finish("1", SPACE.configuration(1), 1.0)
     assert table.history().best(1).tolist() == [1]
-    table.restart("1")
-    assert table.history().best(1).tolist() == [0]
+    table.regrow("1", SPACE.configuration(5))
+    assert table.history() is not before
 
 
 def test_pruned_trials_rank_behind_completed_ones_by_how_far_they_came():
@@ -93,15 +93,13 @@ def test_a_score_that_is_not_finite_is_a_failure(score):
     assert history.ranking().tolist() == [0, 1, 2]
 
 
-def test_a_restarted_trial_is_pending_again():
-    table = table_of(1.0)
-    table.finish("0", SPACE.configuration(0), 1.0, fidelity=3, pruned=True)
-    table.restart("0")
+def test_a_pending_trial_may_have_another_configuration_than_it_was_started_with():
+    table = table_of(np.nan)
+    table.regrow("0", SPACE.configuration(3))
     history = table.history()
     assert history.pending.tolist() == [True]
-    assert history.fidelity.tolist() == [0]
-    assert history.pruned.tolist() == [False]
-    assert len(history.tried) == 1
+    assert history.X.tolist() == [SPACE.configuration(3).tolist()]
+    assert [*history.tried] == [SPACE.key(SPACE.configuration(3))]
 
 
 def test_known_trials_are_learnt_from_but_may_be_tried_again():
