@@ -71,13 +71,13 @@ def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | No
         )
 
 
-def check_compiled(model: keras.Model, hypermodel: Any) -> None:
+def check_compiled(model: keras.Model) -> None:
     """Checks that Keras can train a model.
 
     Raises:
         keras_tuner.errors.FatalValueError: If it is not compiled, and `Model.fit` is to train it.
     """
-    if not model.compiled and trains_by_keras(hypermodel) and type(model).fit is keras.Model.fit:
+    if not model.compiled and type(model).fit is keras.Model.fit:
         raise FatalValueError(
             "Expected the function to return a compiled model. Received one that is not: call "
             "`model.compile(optimizer, loss, metrics)` before `return model`."
@@ -91,5 +91,5 @@ def trains_by_keras(hypermodel: Any) -> bool:
 
 def takes_verbose(hypermodel: Any) -> bool:
     """Whether its `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
-    fit = getattr(type(hypermodel), "fit", None)
+    fit = getattr(hypermodel, "fit", None)
     return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")

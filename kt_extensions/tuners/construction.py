@@ -13,7 +13,6 @@ import keras
 import keras_tuner as kt
 
 from kt_extensions.schedulers.base import check_integer
-from kt_extensions.tuners.checks import trains_by_keras
 from kt_extensions.wording import hint
 
 
@@ -35,8 +34,6 @@ def check_arguments(
     """
     _check_known(tuner, oracle, kwargs)
     _check_hypermodel(hypermodel, runs_trials)
-    if runs_trials:
-        _check_objective(oracle, hypermodel)
     check_integer("executions_per_trial", kwargs.get("executions_per_trial", 1), 1)
     _check_project(kwargs.get("directory"), kwargs.get("project_name"))
 
@@ -56,7 +53,7 @@ def _check_known(tuner: type, oracle: object, names: Iterable[str]) -> None:
 
 
 def _parameters(function: Any) -> list[str]:
-    return list(inspect.signature(function).parameters)
+    return list(inspect.signature(function, follow_wrapped=False).parameters)
 
 
 def _check_hypermodel(hypermodel: Any, is_needed: bool) -> None:
@@ -81,23 +78,12 @@ def _takes_one_argument(function: Any) -> bool:
     if not callable(function):
         return False
     try:
-        inspect.signature(function).bind("hp")
+        inspect.signature(function, follow_wrapped=False).bind("hp")
     except TypeError:
         return False
     except ValueError:  # of a builtin nothing is known
         pass
     return True
-
-
-def _check_objective(oracle: Any, hypermodel: Any) -> None:
-    """Checks that there is an objective where trainings do not return it themselves."""
-    name = getattr(getattr(oracle, "objective", None), "name", None)
-    if name == "default_objective" and trains_by_keras(hypermodel):
-        raise ValueError(
-            "Expected `objective`, the name of a metric such as 'val_loss'. Received: "
-            "objective=None. It may be left out only where `HyperModel.fit` or `run_trial` returns "
-            "a number to minimize."
-        )
 
 
 def check_folder(name: str, folder: Any) -> None:

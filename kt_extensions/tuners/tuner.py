@@ -34,7 +34,7 @@ from kt_extensions.tuners.checks import (
 )
 from kt_extensions.tuners.construction import check_arguments, check_folder, warn_of_steps
 from kt_extensions.tuners.executions import RepeatedTrials
-from kt_extensions.tuners.fit_arguments import check_fit_arguments
+from kt_extensions.tuners.fit_arguments import check_data, check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
@@ -127,6 +127,8 @@ class Tuner(RepeatedTrials, RememberedCalls):
 
     _execution = 0  # the number of the training in its trial
     _told: str | None = None  # the state that was saved last, in whole seconds
+    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})  # to the trial, for its trainings
+    _trains = False  # Keras trains what is built now
 
     def __init__(
         self,
@@ -250,8 +252,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
         if self._runs_trials and trains_by_keras(self.hypermodel):
-            validated = self._folds is not None
-            check_fit_arguments(fit_args, fit_kwargs, self.oracle.objective, validated)
+            check_data(fit_args, fit_kwargs)
         if self._folds is not None:
             self._folds.check(fit_args, fit_kwargs)
         prepare = getattr(self.hypermodel, "prepare_search", None)
@@ -322,11 +323,15 @@ class Tuner(RepeatedTrials, RememberedCalls):
         """
         self._execution = 0
         kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"))
+        self._given = args, dict(kwargs)
         if takes_verbose(self.hypermodel):
             kwargs.setdefault("verbose", 0)
         if EPOCHS in trial.hyperparameters.values:
             kwargs["epochs"] = trial.hyperparameters.values[EPOCHS]
-        return super().run_trial(trial, *args, **kwargs)
+        try:
+            return super().run_trial(trial, *args, **kwargs)
+        finally:
+            self._given = (), {}
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
@@ -350,10 +355,12 @@ class Tuner(RepeatedTrials, RememberedCalls):
         if self._folds is not None:
             args, kwargs = (), self._folds.arguments(execution, args, kwargs)
         try:
+            self._trains = trains_by_keras(self.hypermodel)
             results = super()._build_and_fit_model(trial, *args, **kwargs)
             if self._has_trained:  # the first model is left out of garbage collections
                 self._keep_live(trial, execution)
         finally:
+            self._trains = False
             self._continuation = None
         check_reported(self.oracle.objective, results)
         return results
@@ -371,9 +378,16 @@ class Tuner(RepeatedTrials, RememberedCalls):
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
-        check_compiled(model, self.hypermodel)
+        if self._trains:
+            self._check_training(model)
         self._long_lived.watch(model)
         return model
+
+    def _check_training(self, model: keras.Model) -> None:
+        args, kwargs = self._given
+        reported = self._folds is not None or bool(kwargs["callbacks"])
+        check_compiled(model)
+        check_fit_arguments(args, kwargs, self.oracle.objective, reported, model)
 
     def save(self) -> None:
         """Saves the oracle and the tuner's own state, the latter atomically.
@@ -383,7 +397,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
         if not is_worker():
             self.oracle.save()
         state = self.get_state()
-        told = json.dumps({**state, "seconds": int(state["seconds"])})
+        told = json.dumps({**state, "seconds": int(state.get("seconds", 0))})
         if told != self._told:
             self._write_state(state)
             self._told = told
