@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,14 +37,16 @@ from kt_extensions.tuners.fit_arguments import check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
-from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
+from kt_extensions.tuners.guard import (
+    check_idle,
+    ending_in_order,
+    exclusively,
+    without_warnings_of_nan,
+)
 from kt_extensions.tuners.remembered import RememberedCalls
 from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.workers import Workers
-
-# KerasTuner lets NumPy warn of each score that is NaN, several times; the trial's message tells it.
-warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning, module=r"keras_tuner\.")
 
 
 class Tuner(RepeatedTrials, RememberedCalls):
@@ -219,7 +220,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
         self._began = time.monotonic() if self._by_hand is None else None
         self._data = None
         if is_chief():
-            with exclusively(self.project_dir):
+            with exclusively(self.project_dir), without_warnings_of_nan():
                 try:
                     super().search(*fit_args, **fit_kwargs)
                 finally:
@@ -234,7 +235,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
             self._progress = SearchProgress(self.oracle, self._planned_trials())
         alone = contextlib.nullcontext() if is_worker() else exclusively(self.project_dir)
         try:
-            with alone, ending_in_order():
+            with alone, ending_in_order(), without_warnings_of_nan():
                 if isinstance(self.oracle, SamplerOracle):
                     self.oracle.refresh()
                 self._search_with_progress(fit_args, fit_kwargs)
