@@ -1,4 +1,4 @@
-"""What a search needs of its process: the project folder for itself, and time to end in order."""
+"""What a search needs of its process: its folder for itself, an end in order, fewer warnings."""
 
 from __future__ import annotations
 
@@ -87,3 +87,18 @@ def ending_in_order() -> Iterator[None]:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def without_warnings_of_nan() -> Iterator[None]:
+    """Silences NumPy's warnings of a score that is NaN, several for each in KerasTuner's code.
+
+    The trial's message tells of it. Filters belong to the whole program: they are as before at the
+    end, and are left alone by another thread than the main one, which could mix them up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning, module=r"keras_tuner\.")
+        yield

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,22 +32,23 @@ from kt_extensions.tuners.checks import (
     trains_by_keras,
 )
 from kt_extensions.tuners.construction import check_arguments, check_folder, warn_of_steps
-from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.fit_arguments import check_data, check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
-from kt_extensions.tuners.guard import check_idle, ending_in_order, exclusively
-from kt_extensions.tuners.remembered import RememberedCalls
+from kt_extensions.tuners.guard import (
+    check_idle,
+    ending_in_order,
+    exclusively,
+    without_warnings_of_nan,
+)
 from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
+from kt_extensions.tuners.told import ToldSearch
 from kt_extensions.tuners.workers import Workers
 
-# KerasTuner lets NumPy warn of each score that is NaN, several times; the trial's message tells it.
-warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning, module=r"keras_tuner\.")
 
-
-class Tuner(RepeatedTrials, RememberedCalls):
+class Tuner(ToldSearch):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -127,7 +127,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
 
     _execution = 0  # the number of the training in its trial
     _told: str | None = None  # the state that was saved last, in whole seconds
-    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})  # to the trial, for its trainings
+    _given: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # to `run_trial`
     _trains = False  # Keras trains what is built now
 
     def __init__(
@@ -221,7 +221,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
         self._began = time.monotonic() if self._by_hand is None else None
         self._data = None
         if is_chief():
-            with exclusively(self.project_dir):
+            with exclusively(self.project_dir), without_warnings_of_nan():
                 try:
                     super().search(*fit_args, **fit_kwargs)
                 finally:
@@ -236,18 +236,12 @@ class Tuner(RepeatedTrials, RememberedCalls):
             self._progress = SearchProgress(self.oracle, self._planned_trials())
         alone = contextlib.nullcontext() if is_worker() else exclusively(self.project_dir)
         try:
-            with alone, ending_in_order():
+            with alone, ending_in_order(), without_warnings_of_nan():
                 if isinstance(self.oracle, SamplerOracle):
                     self.oracle.refresh()
                 self._search_with_progress(fit_args, fit_kwargs)
         finally:
             self._long_lived.take_in()
-
-    def _log_for_workers(self) -> None:
-        """Logs, in a chief, what no worker does: a trial that kills them, the summary."""
-        if self._hparams is not None:
-            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
-            self._hparams.on_search_end()
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
@@ -262,47 +256,6 @@ class Tuner(RepeatedTrials, RememberedCalls):
         args, kwargs = self._made(fit_args, fit_kwargs)
         prepare(hp, *args, **kwargs)
         self.oracle.update_space(hp)
-
-    # The hooks that KerasTuner calls.
-
-    def on_search_begin(self) -> None:
-        """Saves the search, so that a stop in its first trial is survived, and opens the logs."""
-        super().on_search_begin()
-        if not is_worker():
-            self.oracle.verbose = 0  # the progress is shown by the tuner
-            self.save()
-        if self._hparams is not None:
-            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
-        if self._progress is not None:
-            self._progress.on_search_begin()
-
-    def on_trial_begin(self, trial: Trial) -> None:
-        """Tells the log and the display that a trial begins."""
-        super().on_trial_begin(trial)
-        if self._hparams is not None:
-            self._hparams.on_trial_begin(trial)
-        if self._progress is not None:
-            self._progress.on_trial_begin(trial)
-
-    def on_epoch_end(
-        self, trial: Trial, model: keras.Model, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        """Tells the display that an epoch has ended."""
-        super().on_epoch_end(trial, model, epoch, logs)
-        if self._progress is not None:
-            planned = getattr(getattr(model, "history", None), "params", {}).get("epochs")
-            self._progress.on_epoch_end(trial, epoch, logs, planned)
-
-    def on_trial_end(self, trial: Trial) -> None:
-        """Ends the trial, whatever comes of that, and tells the log and the display."""
-        try:
-            super().on_trial_end(trial)
-        finally:
-            ended = self.oracle.get_trial(trial.trial_id)
-            if self._hparams is not None:
-                self._hparams.on_trial_end(ended)
-            if self._progress is not None:
-                self._progress.on_trial_end(ended)
 
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Runs a trial, and sees to what its process has to remember and to forget."""
@@ -331,7 +284,7 @@ class Tuner(RepeatedTrials, RememberedCalls):
         try:
             return super().run_trial(trial, *args, **kwargs)
         finally:
-            self._given = (), {}
+            self._given = None
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
@@ -365,26 +318,16 @@ class Tuner(RepeatedTrials, RememberedCalls):
         check_reported(self.oracle.objective, results)
         return results
 
-    def _configure_tensorboard_dir(
-        self, callbacks: list[Any], trial: Trial, execution: int = 0
-    ) -> None:
-        """Parts the folders of the user's own `TensorBoard` callbacks; KerasTuner calls this."""
-
-        def configure() -> None:
-            if self._hparams is None:  # KerasTuner's rows would stand beside those of the log
-                super(Tuner, self)._configure_tensorboard_dir(callbacks, trial, execution)
-
-        hparams.part_folders(callbacks, trial.trial_id, execution, configure)
-
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
-        if self._trains:
-            self._check_training(model)
+        if self._trains and self._given is not None:
+            self._check_training(model, *self._given)
         self._long_lived.watch(model)
         return model
 
-    def _check_training(self, model: keras.Model) -> None:
-        args, kwargs = self._given
+    def _check_training(
+        self, model: keras.Model, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         reported = self._folds is not None or bool(kwargs["callbacks"])
         check_compiled(model)
         check_fit_arguments(args, kwargs, self.oracle.objective, reported, model)
@@ -419,8 +362,4 @@ class Tuner(RepeatedTrials, RememberedCalls):
             self._seconds_before, self._began = self._seconds(), None
             self._live = self._data = None
             self._restore_max_trials(max_trials)
-            if self._hparams is not None:
-                self._hparams.on_search_end()
-            if self._progress is not None:
-                self._progress.on_search_end(reason)
-            self._progress = None
+            self._tell_of_end(reason)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 from kt_extensions import store
-from kt_extensions.tuners.guard import ending_in_order, exclusively
+from kt_extensions.tuners.guard import ending_in_order, exclusively, without_warnings_of_nan
 
 
 class Slow(kte.TPE):
@@ -128,6 +132,41 @@ def test_handlers_of_the_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
             assert signal.getsignal(signal.SIGTERM) is own
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class Diverging(kte.Tuner):
+    """The score of its trial 1 is NaN."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        return math.nan if int(trial.trial_id) == 1 else trial.hyperparameters.Float("x", 0.0, 1.0)
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize(
+    "oracle", [kte.oracles.TPEOracle, kt.oracles.RandomSearchOracle], ids=["ours", "kerastuner's"]
+)
+def test_a_score_that_is_nan_is_no_reason_to_warn(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], oracle: Any, isolate: bool
+) -> None:
+    filters = [*warnings.filters]
+    made = Diverging(oracle(max_trials=3, seed=0), directory=tmp_path, isolate=isolate)
+    made.search(verbose=0)  # in the tests each warning is an error
+    assert [r["status"] for r in made.results()] == ["COMPLETED", "FAILED", "COMPLETED"]
+    assert "All-NaN" not in "".join(capfd.readouterr())
+    assert warnings.filters == filters
+
+
+def test_another_thread_leaves_the_filters_alone() -> None:
+    found = []
+
+    def search() -> None:
+        with without_warnings_of_nan():
+            found.extend(warnings.filters)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    thread.join()
+    assert found == warnings.filters
 
 
 if __name__ == "__main__":

@@ -112,7 +112,6 @@ FAILED = {
 """What fails a trial, and what is told of it."""
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 @pytest.mark.parametrize("fault", FAILED)
 def test_a_trial_that_fails(tmp_path: Path, fault: str) -> None:
     made = tuner(tmp_path, fault)
@@ -138,7 +137,6 @@ def test_a_fit_that_returns_nothing_ends_the_search(tmp_path: Path) -> None:
     assert [r["status"] for r in again.results()] == ["COMPLETED"] * 3
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 @pytest.mark.parametrize("fault", ["build", "fit", "memory", "size", "nan loss"])
 def test_too_many_failures_in_a_row(tmp_path: Path, fault: str) -> None:
     made = tuner(tmp_path, fault, max_trials=5, faulty=(1, 2))

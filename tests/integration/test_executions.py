@@ -163,7 +163,6 @@ def test_a_trial_pruned_in_an_easy_fold_is_not_the_best(tmp_path: Path, oracle: 
     assert [t.trial_id for t in searched.get_best_trials(3)] == ["0", "1", "2"]
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 @pytest.mark.parametrize("wrong", [float("nan"), float("-inf")])
 def test_a_retry_succeeds_with_an_oracle_of_kerastuner(tmp_path: Path, wrong: float) -> None:
     class Once(kte.Tuner):

@@ -129,7 +129,6 @@ def test_a_fit_that_leaves_the_callbacks_out(tmp_path: Path) -> None:
         made.get_best_models()
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 def test_trials_that_all_fail(tmp_path: Path) -> None:
     """The search ends after three, with the reason; all are kept, and it can go on."""
     with pytest.raises(RuntimeError, match=r"3 trials in a row have failed(.|\n)*'val_loss' was"):

@@ -47,6 +47,14 @@ def test_a_tuner_needs_no_optional_package() -> None:
     assert "kt_extensions" in found and not found & (OPTIONAL | {"skopt", "tensorboard"})
 
 
+def test_the_filters_of_warnings_stay_the_programs_own() -> None:
+    imported(
+        "import warnings, keras_tuner, sklearn.linear_model; before = [*warnings.filters]\n"
+        "import kt_extensions as kte; kte.TPE; kte.hparams; kte.builders\n"
+        "assert warnings.filters == before, {*warnings.filters} - {*before}"
+    )
+
+
 def test_no_module_imports_a_backend_itself() -> None:
     """Functions do that are called with this backend alone."""
     root = Path(kte.__file__).parents[1]
