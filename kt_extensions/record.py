@@ -27,8 +27,8 @@ EPOCHS, INITIAL_EPOCH, PARENT = "tuner/epochs", "tuner/initial_epoch", "tuner/tr
 """Values by which KerasTuner's Hyperband tells a tuner how far to train, and where to go on."""
 BRACKET, ROUND = "tuner/bracket", "tuner/round"
 """Values by which it tells how often the trial's bracket halves, and how often the trial has."""
-RESERVED = "tuner/"
-"""What the names of all these begin with, and those of no hyperparameter."""
+SCHEDULED = frozenset({EPOCHS, INITIAL_EPOCH, PARENT, BRACKET, ROUND})
+"""All of these, which are no hyperparameters."""
 FORMAT = 1
 """Of the log; raised when older programs could not read what newer ones write."""
 
@@ -217,7 +217,7 @@ def by_hand(values: Mapping[str, Any]) -> bool:
 
 def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values of hyperparameters, without what a scheduler says of the trial."""
-    return {name: value for name, value in values.items() if not name.startswith(RESERVED)}
+    return {name: value for name, value in values.items() if name not in SCHEDULED}
 
 
 def name_of(values: Mapping[str, Any]) -> str:

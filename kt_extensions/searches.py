@@ -19,14 +19,13 @@ import numpy as np
 
 from kt_extensions import objectives as objectives_of
 from kt_extensions import store
-from kt_extensions.record import PARENT
+from kt_extensions.record import PARENT, SCHEDULED
 from kt_extensions.reports import Run, read_report, told_as_pruned
 from kt_extensions.space import saved
 
 if TYPE_CHECKING:
     import keras_tuner
 
-_RESERVED = "tuner/"
 _OBJECTIVE = re.compile(r'name="(.*?)", direction="(?:min|max)"')
 
 State = dict[str, Any]
@@ -274,13 +273,13 @@ def _active(values: Mapping[str, Any], space: Space) -> dict[str, Any]:
     return {
         name: value
         for name, value in values.items()
-        if not name.startswith(_RESERVED) and (name in active or name not in declared)
+        if name not in SCHEDULED and (name in active or name not in declared)
     }
 
 
 def _rung(values: Mapping[str, Any]) -> dict[str, Any]:
-    own = ((n, v) for n, v in values.items() if n.startswith(_RESERVED) and n != PARENT)
-    return {name.removeprefix(_RESERVED): value for name, value in own}
+    own = ((n, v) for n, v in values.items() if n in SCHEDULED and n != PARENT)
+    return {name.removeprefix("tuner/"): value for name, value in own}
 
 
 def _logged_objective(search: Mapping[str, Any] | None) -> tuple[str, str] | None:

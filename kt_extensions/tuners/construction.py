@@ -13,6 +13,7 @@ import keras
 import keras_tuner as kt
 
 from kt_extensions.schedulers.base import check_integer
+from kt_extensions.space.reading import from_hyperparameter
 from kt_extensions.wording import hint
 
 
@@ -127,7 +128,7 @@ def warn_of_steps(space: Iterable[Any]) -> None:
         step, low, high = (getattr(hp, n, None) for n in ("step", "min_value", "max_value"))
         if step is None or low is None or low == high:
             continue
-        if (low + step if hp.sampling == "linear" else low * step) > high:
+        if from_hyperparameter(hp).size == 1:
             warnings.warn(
                 f"The step {step} of {hp.name!r} leads out of its range, {low} to {high}: it is "
                 "not searched. Make the step smaller.",

@@ -10,7 +10,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions.record import PARENT, RESERVED
+from kt_extensions.record import PARENT, SCHEDULED
 from kt_extensions.snapshot import Snapshot
 
 
@@ -112,5 +112,5 @@ class _Watched(dict[str, Any]):
         return super().copy()
 
     def _note(self, name: object) -> None:
-        if isinstance(name, str) and name.startswith(RESERVED):
+        if name in SCHEDULED:
             self._asked.any = True

@@ -21,7 +21,7 @@ class RememberedCalls(ParallelTrials):
             return  # it is no part of the search
         own = {name: getattr(self, name) for name in ("executions_per_trial", "cross_validation")}
         now = arguments.of_call(args, {**kwargs, **own})
-        if self._asked and not is_worker() and self.oracle.start_order:
+        if self._asked and not is_worker() and self.oracle.end_order:
             arguments.warn_of_call(self._asked, now)
         self._asked = now
 

@@ -24,7 +24,6 @@ OBJECTIVES: dict[str, tuple[Any, str]] = {
     "swapped with the model": (build, "Received: objective=<function build"),
     "nothing": ([], r"Received: objective=\[\]"),
     "no direction": (kt.Objective("val_loss", "up"), "direction 'min' or 'max'"),
-    "left out": (None, "Expected `objective`.*Received: objective=None"),
 }
 
 

@@ -16,14 +16,15 @@ from keras_tuner.errors import FatalTypeError, FatalValueError
 import kt_extensions as kte
 from tests.newcomer.searches import LABELS, Trained, X, Y, build, model, search, tuner
 
-FIT: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
+NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "no validation data": (
-        (),
         {"validation_split": 0.0, "callbacks": None},
         "validation data for the objective 'val_loss'. Received: none. Pass `validation_split=0.2`",
     ),
-    "epoch": ((), {"epoch": 3}, r"arguments of `Model.fit`. Received: 'epoch'. Did.*'epochs'\?"),
-    "validation_splt": ((), {"validation_splt": 0.3}, r"Did you mean 'validation_split'\?"),
+    "epoch": ({"epoch": 3}, r"arguments of `Model.fit`. Received: 'epoch'. Did.*'epochs'\?"),
+    "validation_splt": ({"validation_splt": 0.3}, r"Did you mean 'validation_split'\?"),
+}
+ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "no epochs": ((), {"epochs": 0}, "`epochs` to be an integer >= 1. Received: 0"),
     "a text of epochs": ((), {"epochs": "3"}, "Received: '3'"),
     "a text of validation": ((), {"validation_split": "0.2"}, "`validation_split` to be a number"),
@@ -33,14 +34,29 @@ FIT: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", FIT)
+@pytest.mark.parametrize("mistake", ARGUMENTS)
 def test_arguments_of_fit(tmp_path: Path, mistake: str) -> None:
-    """Told before the first trial begins; the same program, put right, goes on."""
-    data, arguments, told = FIT[mistake]
+    """Told before the first trial begins."""
+    data, arguments, told = ARGUMENTS[mistake]
     made = tuner(tmp_path, max_trials=1)
     with pytest.raises(ValueError, match=told):
         search(made, *data, **arguments)
     assert not made.oracle.trials
+    assert Trained.count == 0
+
+
+@pytest.mark.parametrize("mistake", NAMES)
+def test_names_of_fit(tmp_path: Path, mistake: str) -> None:
+    """Told before anything is trained; but a model with a `fit` of its own may take others."""
+    arguments, told = NAMES[mistake]
+    with pytest.raises(FatalValueError, match=told):
+        search(tuner(tmp_path, max_trials=1), **arguments)
+    assert Trained.count == 0
+
+
+def test_no_objective(tmp_path: Path) -> None:
+    with pytest.raises(FatalValueError, match=r"Expected `objective`.*Received: objective=None"):
+        search(tuner(tmp_path, objective=None))
     assert Trained.count == 0
 
 
