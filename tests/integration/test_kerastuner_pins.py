@@ -323,6 +323,32 @@ def test_a_tuner_with_an_id_of_its_own_does_not_reload(tmp_path):
     assert "reload" not in oracle.calls
 
 
+def test_a_grid_search_does_not_go_on(tmp_path):
+    class Grid(kt.Tuner):
+        def run_trial(self, trial, *args, **kwargs):
+            x = trial.hyperparameters.Int("x", 0, 4)
+            if x == stopped_at:
+                raise KeyboardInterrupt
+            return float(x)
+
+    def search(name, max_trials):
+        oracle = kt.oracles.GridSearchOracle(max_trials=max_trials)
+        with contextlib.redirect_stdout(io.StringIO()):
+            tuner = Grid(oracle, directory=tmp_path, project_name=name)
+            tuner.search(verbose=0)
+        return len(oracle.trials)
+
+    stopped_at = None
+    assert search("more", max_trials=2) == 2
+    assert search("more", max_trials=5) == 2
+    stopped_at = 2
+    with pytest.raises(KeyboardInterrupt):
+        search("cut", max_trials=5)
+    stopped_at = None
+    with pytest.raises(KeyError):
+        search("cut", max_trials=5)
+
+
 def test_overwriting_removes_the_folder_at_once(tmp_path):
     old = tmp_path / "project" / "trial_0"
     old.mkdir(parents=True)
