@@ -25,7 +25,7 @@ demo: $(STAMP) ## search an MLP for the digits data; ARGS="--help" shows the opt
 	@$(BIN)/python examples/quickstart.py $(ARGS)
 
 test: $(STAMP) ## run the tests; ARGS go to pytest
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/compat $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore=tests/compat $(ARGS)
 
 lint: $(STAMP) typed ## check style and types
 	@$(BIN)/ruff check .

@@ -18,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner as kt
@@ -30,6 +30,9 @@ from keras_tuner.src import utils
 import kt_extensions as kte
 from kt_extensions import oracles, pruners, samplers, store
 from kt_extensions.reports import Message
+
+if TYPE_CHECKING:
+    from tests.conftest import Once
 
 N_KILLS = 11
 """Of each variant."""
@@ -354,15 +357,16 @@ def proposals(folder: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def campaigns(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("campaigns")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, __file__, str(folder)]
-    result = subprocess.run(
-        command, env=environment, timeout=900, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert result.returncode == 0, result.stdout.decode()
-    return folder
+def campaigns(once: Once) -> Path:
+    def run(folder: Path) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, __file__, str(folder)]
+        result = subprocess.run(
+            command, env=environment, timeout=900, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert result.returncode == 0, result.stdout.decode()
+
+    return once("campaigns", run)
 
 
 @pytest.mark.parametrize("variant", MAKERS)

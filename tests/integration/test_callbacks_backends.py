@@ -18,15 +18,20 @@ PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "tensorflow replicas", "jax", "torch"])
-def results(request):
+def results(request, once):
     backend, *arguments = request.param.split()
     if importlib.util.find_spec(PACKAGES[backend]) is None:
         pytest.skip(f"{backend} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    command = [sys.executable, str(PROGRAM), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return {"under": request.param, **json.loads(done.stdout.splitlines()[-1])}
+
+    def run(folder):
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        command = [sys.executable, str(PROGRAM), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (folder / "printed.json").write_text(done.stdout.splitlines()[-1])
+
+    folder = once(f"callbacks_{'_'.join(request.param.split())}", run)
+    return {"under": request.param, **json.loads((folder / "printed.json").read_text())}
 
 
 def expected(schedule, epochs=range(4), each=1):

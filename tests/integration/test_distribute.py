@@ -18,6 +18,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
+from tests.conftest import Once
+
 PROGRAM = Path(__file__).with_name("distribute_program.py")
 ROOT = Path(__file__).parents[2]
 
@@ -25,29 +27,32 @@ ROOT = Path(__file__).parents[2]
 class Done:
     """What the program has printed, and where its folders are."""
 
-    def __init__(self, backend: str, folder: Path) -> None:
+    def __init__(self, backend: str, once: Once) -> None:
         self.backend = backend
-        self.folder = folder
+        self.folder = once(f"distribute_{backend}", self._run)
+        self.results = json.loads((self.folder / "printed.json").read_text())
+
+    def _run(self, folder: Path) -> None:
         environment = {
             **os.environ,
-            "KERAS_BACKEND": backend,
+            "KERAS_BACKEND": self.backend,
             "PYTHONPATH": str(ROOT),
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         }
         command = [sys.executable, str(PROGRAM), str(folder)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        self.results = json.loads(done.stdout.splitlines()[-1])
+        (folder / "printed.json").write_text(done.stdout.splitlines()[-1])
 
     def __getitem__(self, name: str) -> Any:
         return self.results[name]
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])
-def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(request: pytest.FixtureRequest, once: Once) -> Done:
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
-    return Done(request.param, tmp_path_factory.mktemp("searches"))
+    return Done(request.param, once)
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ import kt_extensions as kte
 from kt_extensions.reports import read_report
 from tests.clusters import two_nodes
 
+# A busy machine may take a minute to start a worker.
+pytestmark = pytest.mark.filterwarnings("ignore:Still no worker")
+
 PLACES = ("local", "ray")
 
 
