@@ -32,7 +32,6 @@ from kt_extensions.tuners.checks import (
     trains_by_keras,
 )
 from kt_extensions.tuners.construction import check_arguments, check_folder, warn_of_steps
-from kt_extensions.tuners.executions import RepeatedTrials
 from kt_extensions.tuners.fit_arguments import check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
@@ -43,13 +42,13 @@ from kt_extensions.tuners.guard import (
     exclusively,
     without_warnings_of_nan,
 )
-from kt_extensions.tuners.remembered import RememberedCalls
 from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
+from kt_extensions.tuners.told import ToldSearch
 from kt_extensions.tuners.workers import Workers
 
 
-class Tuner(RepeatedTrials, RememberedCalls):
+class Tuner(ToldSearch):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
 
     `search(..., verbose=...)` takes `0` for silence, `1` (the default) for the progress of the
@@ -242,12 +241,6 @@ class Tuner(RepeatedTrials, RememberedCalls):
         finally:
             self._long_lived.take_in()
 
-    def _log_for_workers(self) -> None:
-        """Logs, in a chief, what no worker does: a trial that kills them, the summary."""
-        if self._hparams is not None:
-            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
-            self._hparams.on_search_end()
-
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
         if self._runs_trials and trains_by_keras(self.hypermodel):
@@ -262,47 +255,6 @@ class Tuner(RepeatedTrials, RememberedCalls):
         args, kwargs = self._made(fit_args, fit_kwargs)
         prepare(hp, *args, **kwargs)
         self.oracle.update_space(hp)
-
-    # The hooks that KerasTuner calls.
-
-    def on_search_begin(self) -> None:
-        """Saves the search, so that a stop in its first trial is survived, and opens the logs."""
-        super().on_search_begin()
-        if not is_worker():
-            self.oracle.verbose = 0  # the progress is shown by the tuner
-            self.save()
-        if self._hparams is not None:
-            self._hparams.on_search_begin(self.oracle, self.project_dir, self.project_name)
-        if self._progress is not None:
-            self._progress.on_search_begin()
-
-    def on_trial_begin(self, trial: Trial) -> None:
-        """Tells the log and the display that a trial begins."""
-        super().on_trial_begin(trial)
-        if self._hparams is not None:
-            self._hparams.on_trial_begin(trial)
-        if self._progress is not None:
-            self._progress.on_trial_begin(trial)
-
-    def on_epoch_end(
-        self, trial: Trial, model: keras.Model, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        """Tells the display that an epoch has ended."""
-        super().on_epoch_end(trial, model, epoch, logs)
-        if self._progress is not None:
-            planned = getattr(getattr(model, "history", None), "params", {}).get("epochs")
-            self._progress.on_epoch_end(trial, epoch, logs, planned)
-
-    def on_trial_end(self, trial: Trial) -> None:
-        """Ends the trial, whatever comes of that, and tells the log and the display."""
-        try:
-            super().on_trial_end(trial)
-        finally:
-            ended = self.oracle.get_trial(trial.trial_id)
-            if self._hparams is not None:
-                self._hparams.on_trial_end(ended)
-            if self._progress is not None:
-                self._progress.on_trial_end(ended)
 
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Runs a trial, and sees to what its process has to remember and to forget."""
@@ -359,17 +311,6 @@ class Tuner(RepeatedTrials, RememberedCalls):
         check_reported(self.oracle.objective, results)
         return results
 
-    def _configure_tensorboard_dir(
-        self, callbacks: list[Any], trial: Trial, execution: int = 0
-    ) -> None:
-        """Parts the folders of the user's own `TensorBoard` callbacks; KerasTuner calls this."""
-
-        def configure() -> None:
-            if self._hparams is None:  # KerasTuner's rows would stand beside those of the log
-                super(Tuner, self)._configure_tensorboard_dir(callbacks, trial, execution)
-
-        hparams.part_folders(callbacks, trial.trial_id, execution, configure)
-
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
         check_compiled(model, self.hypermodel)
@@ -406,8 +347,4 @@ class Tuner(RepeatedTrials, RememberedCalls):
             self._seconds_before, self._began = self._seconds(), None
             self._live = self._data = None
             self._restore_max_trials(max_trials)
-            if self._hparams is not None:
-                self._hparams.on_search_end()
-            if self._progress is not None:
-                self._progress.on_search_end(reason)
-            self._progress = None
+            self._tell_of_end(reason)
