@@ -1,8 +1,9 @@
 """The oracles users name: search algorithms for any KerasTuner tuner.
 
 All are `SamplerOracle`s, which ask a sampler for configurations, and a scheduler for how long each
-is trained. Below it, `reported.ReportedOracle` keeps the learning curves and has trials pruned, and
-`logged_oracle.LoggedOracle` records the search, so that it can be resumed.
+is trained. Below it, `outcomes.OutcomeOracle` says what came of a trial, `reported.ReportedOracle`
+keeps the learning curves and has trials pruned, and `logged_oracle.LoggedOracle` records the
+search, so that it can be resumed.
 """
 
 from kt_extensions.oracles.auto import AutoOracle

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,11 +14,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives
 from kt_extensions.fidelities import at_one_fidelity
 from kt_extensions.history import Run
+from kt_extensions.oracles.outcomes import OutcomeOracle
 from kt_extensions.oracles.processes import is_chief, locked
 from kt_extensions.oracles.queue import Queue, fill_in
-from kt_extensions.oracles.reported import ReportedOracle
 from kt_extensions.oracles.scheduling import promoted, schedule_values
-from kt_extensions.oracles.shared import declared_as, sharing
+from kt_extensions.oracles.shared import declared_as
 from kt_extensions.pruners import Pruner
 from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
@@ -30,7 +28,7 @@ from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 
-class SamplerOracle(ReportedOracle):
+class SamplerOracle(OutcomeOracle):
     """A KerasTuner oracle whose values come from a sampler.
 
     The trial log in the project folder is its memory: a search that was killed anywhere and is run
@@ -123,8 +121,6 @@ class SamplerOracle(ReportedOracle):
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None
         """Asked before each new trial: a reason to end the search, or `None`."""
-        self.ended_by: Exception | None = None
-        """The error that has ended the search of a chief, where it cannot be raised."""
         self._queue = Queue()
 
     def _make_default_sampler(self) -> Sampler:
@@ -254,14 +250,6 @@ class SamplerOracle(ReportedOracle):
         if error is not None:
             self._end_search(error)
 
-    def score_trial(self, trial: Trial) -> None:
-        """Scores a completed trial. An infinite score counts as none, as NaN does."""
-        super().score_trial(trial)
-        trial.score = float(trial.score)
-        if not math.isfinite(trial.score):
-            trial.message = f"The objective {self.objective.name!r} was {trial.score}."
-            trial.score = math.nan
-
     def _next(self, trial_id: str, exhausted: bool = False) -> dict[str, Any]:
         """Returns the status and the values of a new trial, once its start is recorded.
 
@@ -311,36 +299,6 @@ class SamplerOracle(ReportedOracle):
         except SpaceExhausted:
             return np.full(len(self.record.space), 0.5)
 
-    def _check_end(self, trial: Trial) -> Exception | None:
-        """Gives a trial that cannot be recorded as it is the status and the message it deserves."""
-        self._mark_if_pruned(trial)
-        reported = self.trials[trial.trial_id].metrics.exists(self.objective.name)
-        if trial.status == TrialStatus.COMPLETED and not reported:
-            trial.status = TrialStatus.INVALID
-            trial.message = f"The objective {self.objective.name!r} was not reported."
-        try:
-            self.update_space(trial.hyperparameters)
-        except (ValueError, RuntimeError) as error:
-            trial.status, trial.message = TrialStatus.FAILED, str(error)
-            trial.hyperparameters = self._as_started(trial)
-            return error
-        if trial is not self.trials[trial.trial_id]:
-            trial.hyperparameters = self._as_received(trial)
-        trial.hyperparameters = sharing(trial.hyperparameters, self.hyperparameters.space)
-        return None
-
-    def _as_started(self, trial: Trial) -> kt.HyperParameters:
-        values = self.record.unfinished[trial.trial_id]
-        return declared_as(self.hyperparameters.space, values)
-
-    def _as_received(self, trial: Trial) -> kt.HyperParameters:
-        """Undoes what happens to values between processes: 32-bit floats, and inactive ones."""
-        received = trial.hyperparameters.values
-        hyperparameters = self._as_started(trial)
-        new = {n: v for n, v in received.items() if n not in self.record.space.index}
-        hyperparameters.values.update(new)
-        return hyperparameters
-
     def _begin(self, trial: Trial, tuner_id: str) -> None:
         """Gives a trial that begins, maybe not for the first time, the space as now known."""
         if len(trial.hyperparameters.space) < len(self.hyperparameters.space):
@@ -362,36 +320,9 @@ class SamplerOracle(ReportedOracle):
             else:
                 hyperparameters.values.pop(hp.name, None)
 
-    def _check_consecutive_failures(self) -> None:
-        """Counts failures. KerasTuner's own raises here, before the trial is saved."""
-        failed = self.trials[self.end_order[-1]].status == TrialStatus.FAILED
-        self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
-
-    def _too_many_failures(self, trial: Trial) -> Exception | None:
-        limit = self.max_consecutive_failed_trials
-        if limit is None or self._failures_in_a_row < limit:
-            return None
-        self._failures_in_a_row = 0
-        return too_many_failures(limit, trial.message)
-
-    def _end_search(self, error: Exception) -> None:
-        """Raises the error; a chief ends the search, since an error would keep it running."""
-        if not is_chief():
-            raise error
-        warnings.warn(f"The search ends: {error}", RuntimeWarning, stacklevel=3)
-        self.ended_by = error
-
     def __getstate__(self) -> dict[str, Any]:
         """A copy of the oracle has no tuner that could stop it."""
         return {**super().__getstate__(), "stopping": None}
-
-
-def too_many_failures(limit: int, message: str | None) -> RuntimeError:
-    """Returns the error that ends a search of which so many trials in a row have failed."""
-    return RuntimeError(
-        f"{limit} trials in a row have failed (max_consecutive_failed_trials={limit}). "
-        f"All trials so far are saved. The last one failed with:\n{message}"
-    )
 
 
 def _check_limit(name: str, value: Any, least: int) -> None:

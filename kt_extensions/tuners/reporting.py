@@ -13,8 +13,8 @@ from kt_extensions import storage, store
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
+from kt_extensions.oracles.outcomes import too_many_failures
 from kt_extensions.oracles.processes import is_worker
-from kt_extensions.oracles.sampler_oracle import too_many_failures
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT, own_values
 from kt_extensions.reports import (
