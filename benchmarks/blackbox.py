@@ -18,8 +18,15 @@ import numpy as np
 from benchmarks.parallel import durations, schedule
 from kt_extensions.history import TrialTable
 from kt_extensions.samplers import Random, Sampler
-from kt_extensions.space import GeometricSteps, Interval, LinearSteps, LogIntegers, SearchSpace
-from kt_extensions.space.domains import Array, Domain, Options
+from kt_extensions.space import (
+    GeometricSteps,
+    Interval,
+    LinearSteps,
+    LogIntegers,
+    Options,
+    SearchSpace,
+)
+from kt_extensions.space.domains import Array, Domain
 
 Values = Mapping[str, Any]
 Method = Callable[["Problem", int, int], Array]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kt_extensions.record import name_of, own_values
-from kt_extensions.space import SearchSpace
-from kt_extensions.space.domains import Array, Interval, Value
+from kt_extensions.space import Interval, SearchSpace
+from kt_extensions.space.domains import Array, Value
 
 
 class Queue:

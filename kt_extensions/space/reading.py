@@ -6,14 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from kt_extensions.space.domains import (
-    Domain,
-    GeometricSteps,
-    Interval,
-    LinearSteps,
-    LogIntegers,
-    Options,
-)
+from kt_extensions.space.domains import Domain
+from kt_extensions.space.finite import GeometricSteps, LinearSteps, LogIntegers, Options
+from kt_extensions.space.interval import Interval
 
 
 def from_hyperparameter(hyperparameter: Any) -> Domain:

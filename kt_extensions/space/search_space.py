@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kt_extensions.space import counting
-from kt_extensions.space.domains import Array, Domain, Levels, LogIntegers, Value
+from kt_extensions.space.domains import Array, Domain, Levels, Value
+from kt_extensions.space.finite import LogIntegers
 from kt_extensions.space.reading import from_hyperparameter
 
 Mask = NDArray[np.bool_]

@@ -6,15 +6,9 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.space.domains import (
-    BELOW_ONE,
-    MOST_LEVELS,
-    GeometricSteps,
-    Interval,
-    LinearSteps,
-    LogIntegers,
-    Options,
-)
+from kt_extensions.space import GeometricSteps, Interval, LinearSteps, LogIntegers, Options
+from kt_extensions.space.domains import BELOW_ONE
+from kt_extensions.space.finite import MOST_LEVELS
 from kt_extensions.space.reading import from_hyperparameter
 
 FINITE = [
