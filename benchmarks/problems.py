@@ -1,7 +1,7 @@
 """The problems that judge the methods: for that only, nothing may be tuned on them.
 
 Each one's least loss is known, and lies off the centre of the space. Samplers' defaults were chosen
-on the other problems, of `benchmarks.tuning`.
+on the other problems, of `benchmarks.tuning_problems`.
 """
 
 from __future__ import annotations
