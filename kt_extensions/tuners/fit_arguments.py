@@ -11,7 +11,7 @@ import keras
 import keras_tuner as kt
 
 from kt_extensions import objectives
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.checking import check_integer
 from kt_extensions.wording import hint
 
 _NAMES = [name for name in inspect.signature(keras.Model.fit).parameters if name != "self"]

@@ -10,6 +10,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import storage, store
+from kt_extensions.checking import check_part
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
@@ -27,7 +28,6 @@ from kt_extensions.reports import (
     pruned_message,
 )
 from kt_extensions.results import Results, trial_result
-from kt_extensions.schedulers.base import check_part
 from kt_extensions.tuners import stock
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
