@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from benchmarks.blackbox import Problem, Values
+from benchmarks.blackbox import Problem, Values, cube, vector
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -23,39 +23,31 @@ from kt_extensions.space import (
 from kt_extensions.space.domains import Array
 
 
-def _cube(d: int, low: float, high: float, scale: str = "linear") -> SearchSpace:
-    return SearchSpace([Dimension(f"x{i}", Interval(low, high, scale)) for i in range(d)])
-
-
-def _vector(values: Values, d: int) -> Array:
-    return np.array([values[f"x{i}"] for i in range(d)])
-
-
 def _shift(d: int, scale: float) -> Array:
     """Offsets that keep optima off the centre. Fixed."""
     return scale * np.random.default_rng(20).uniform(-1, 1, d)
 
 
 def _ackley(values: Values) -> float:
-    z = _vector(values, 6) - _shift(6, 15.0)
+    z = vector(values, 6) - _shift(6, 15.0)
     bowl = -20 * math.exp(-0.2 * math.sqrt(float(np.mean(z**2))))
     return bowl - math.exp(float(np.mean(np.cos(2 * np.pi * z)))) + 20 + math.e
 
 
 def _rosenbrock(values: Values) -> float:
-    x = _vector(values, 4)
+    x = vector(values, 4)
     return float(np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
 
 
 def _levy(values: Values) -> float:
-    w = 1 + (_vector(values, 5) - _shift(5, 6.0)) / 4
+    w = 1 + (vector(values, 5) - _shift(5, 6.0)) / 4
     inner = np.sum((w[:-1] - 1) ** 2 * (1 + 10 * np.sin(np.pi * w[:-1] + 1) ** 2))
     last = (w[-1] - 1) ** 2 * (1 + np.sin(2 * np.pi * w[-1]) ** 2)
     return float(np.sin(np.pi * w[0]) ** 2 + inner + last)
 
 
 def _alpine(values: Values) -> float:
-    z = _vector(values, 4) - _shift(4, 5.0)
+    z = vector(values, 4) - _shift(4, 5.0)
     return float(np.sum(np.abs(z * np.sin(z) + 0.1 * z)))
 
 
@@ -84,13 +76,13 @@ _HARTMANN6_P = 1e-4 * np.array(
 
 
 def _hartmann6(values: Values) -> float:
-    distance = np.sum(_HARTMANN6_A * (_vector(values, 6) - _HARTMANN6_P) ** 2, axis=1)
+    distance = np.sum(_HARTMANN6_A * (vector(values, 6) - _HARTMANN6_P) ** 2, axis=1)
     return -float(np.array([1.0, 1.2, 3.0, 3.2]) @ np.exp(-distance))
 
 
 def _log_sphere(values: Values) -> float:
     target = -2.5 + _shift(8, 2.0)
-    return float(np.sum((np.log10(_vector(values, 8)) - target) ** 2))
+    return float(np.sum((np.log10(vector(values, 8)) - target) ** 2))
 
 
 def _sparse(values: Values) -> float:
@@ -206,7 +198,7 @@ def _traps_space() -> SearchSpace:
         Dimension("kind", Options(tuple("abcd"))),
         Dimension("side", Options(("left", "right"))),
     ]
-    return SearchSpace([*options, *_cube(3, 0.0, 1.0).dimensions])
+    return SearchSpace([*options, *cube(3, 0.0, 1.0).dimensions])
 
 
 def _traps(values: Values) -> float:
@@ -215,12 +207,12 @@ def _traps(values: Values) -> float:
     steep = {"a": 1.0, "b": 2.0, "c": 4.0, "d": 8.0}[values["kind"]]
     side = 0.1 if values["side"] == "left" else 0.0
     u, v = _TRAP_TARGETS[values["kind"]]
-    distance = float(np.sum((_vector(values, 3) - np.array([u, v, 0.6])) ** 2))
+    distance = float(np.sum((vector(values, 3) - np.array([u, v, 0.6])) ** 2))
     return floor + side + math.tanh(steep * distance)
 
 
 def _noisy(values: Values) -> float:
-    return float(np.sum(np.arange(1, 6) * (_vector(values, 5) - 0.5 - _shift(5, 0.35)) ** 2))
+    return float(np.sum(np.arange(1, 6) * (vector(values, 5) - 0.5 - _shift(5, 0.35)) ** 2))
 
 
 def _rotation(d: int) -> Array:
@@ -230,20 +222,20 @@ def _rotation(d: int) -> Array:
 
 def _ellipsoid(values: Values) -> float:
     """Turned against the axes and steep: the losses span eight orders of magnitude."""
-    z = _rotation(5) @ (_vector(values, 5) - _shift(5, 3.0))
+    z = _rotation(5) @ (vector(values, 5) - _shift(5, 3.0))
     q = float(10 ** np.linspace(-1, 2, 5) @ z**2)
     return q + 0.01 * q**2
 
 
 def _ripples(values: Values) -> float:
     """A bowl under waves, in each dimension others."""
-    z, i = _vector(values, 7) - _shift(7, 0.6), np.arange(7)
+    z, i = vector(values, 7) - _shift(7, 0.6), np.arange(7)
     return float(np.sum((1 + i % 3) * z**2 + (0.3 + 0.1 * i) * (1 - np.cos((7 + 2 * i) * z))))
 
 
 def _pits(values: Values) -> float:
     """A bowl under waves that run against the axes."""
-    z = _rotation(6) @ (_vector(values, 6) - _shift(6, 0.6))
+    z = _rotation(6) @ (vector(values, 6) - _shift(6, 0.6))
     return float(np.sum(2 * z**2 + 0.4 * (1 - np.cos(9 * z))))
 
 
@@ -252,12 +244,12 @@ _DEPTHS = np.array([0.3, -0.5, 0.4, 0.6, -0.3])
 
 def _wells(values: Values) -> float:
     """Two wells in each dimension, one deeper; neighbors pull at each other."""
-    x = _vector(values, 5)
+    x = vector(values, 5)
     return float(np.sum((x**2 - 1) ** 2 + _DEPTHS * x) + 0.1 * np.sum(x[1:] * x[:-1]))
 
 
 def _noisy_ellipsoid(values: Values) -> float:
-    z = _rotation(7) @ (_vector(values, 7) - 0.5 - _shift(7, 0.3))
+    z = _rotation(7) @ (vector(values, 7) - 0.5 - _shift(7, 0.3))
     return float(10 ** np.linspace(-1, 0.8, 7) @ z**2)
 
 
@@ -301,24 +293,24 @@ def _families(values: Values) -> float:
 
 
 PROBLEMS = [
-    Problem("ackley6", _cube(6, -32.768, 32.768), _ackley),
-    Problem("rosenbrock4", _cube(4, -5.0, 10.0), _rosenbrock),
-    Problem("levy5", _cube(5, -10.0, 10.0), _levy),
-    Problem("alpine4", _cube(4, -10.0, 10.0), _alpine),
-    Problem("branin", _cube(2, 0.0, 1.0), _branin, optimum=0.397887),
-    Problem("hartmann6", _cube(6, 0.0, 1.0), _hartmann6, optimum=-3.32237),
-    Problem("logsphere8", _cube(8, 1e-5, 1.0, "log"), _log_sphere),
-    Problem("sparse15", _cube(15, 0.0, 1.0), _sparse),
+    Problem("ackley6", cube(6, -32.768, 32.768), _ackley),
+    Problem("rosenbrock4", cube(4, -5.0, 10.0), _rosenbrock),
+    Problem("levy5", cube(5, -10.0, 10.0), _levy),
+    Problem("alpine4", cube(4, -10.0, 10.0), _alpine),
+    Problem("branin", cube(2, 0.0, 1.0), _branin, optimum=0.397887),
+    Problem("hartmann6", cube(6, 0.0, 1.0), _hartmann6, optimum=-3.32237),
+    Problem("logsphere8", cube(8, 1e-5, 1.0, "log"), _log_sphere),
+    Problem("sparse15", cube(15, 0.0, 1.0), _sparse),
     Problem("mixed7", _MIXED, _mixed),
     Problem("optimizer", _optimizer_space(), _optimizer),
     Problem("layers", _layers_space(), _layers),
     Problem("categorical8", _categorical_space(), _categorical, optimum=_CATEGORICAL_OPTIMUM),
     Problem("traps", _traps_space(), _traps),
-    Problem("noisy5", _cube(5, 0.0, 1.0), _noisy, noise=0.1),
-    Problem("ellipsoid5", _cube(5, -5.0, 5.0), _ellipsoid),
-    Problem("ripples7", _cube(7, -2.0, 2.0), _ripples),
-    Problem("pits6", _cube(6, -2.0, 2.0), _pits),
-    Problem("wells5", _cube(5, -2.0, 2.0), _wells, optimum=-2.37872626),
-    Problem("noisy7", _cube(7, 0.0, 1.0), _noisy_ellipsoid, noise=0.2),
+    Problem("noisy5", cube(5, 0.0, 1.0), _noisy, noise=0.1),
+    Problem("ellipsoid5", cube(5, -5.0, 5.0), _ellipsoid),
+    Problem("ripples7", cube(7, -2.0, 2.0), _ripples),
+    Problem("pits6", cube(6, -2.0, 2.0), _pits),
+    Problem("wells5", cube(5, -2.0, 2.0), _wells, optimum=-2.37872626),
+    Problem("noisy7", cube(7, 0.0, 1.0), _noisy_ellipsoid, noise=0.2),
     Problem("families", _families_space(), _families),
 ]
