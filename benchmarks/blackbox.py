@@ -19,6 +19,7 @@ from benchmarks.parallel import durations, schedule
 from kt_extensions.history import TrialTable
 from kt_extensions.samplers import Random, Sampler
 from kt_extensions.space import (
+    Dimension,
     GeometricSteps,
     Interval,
     LinearSteps,
@@ -56,6 +57,16 @@ class Problem:
         """Returns the noise of each evaluation, the same for all methods. Shape `(n,)`."""
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
         return self.noise * rng.standard_normal(evaluations)
+
+
+def cube(d: int, low: float, high: float, scale: str = "linear") -> SearchSpace:
+    """Returns a space of `d` intervals alike, `x0`, `x1`, ..."""
+    return SearchSpace([Dimension(f"x{i}", Interval(low, high, scale)) for i in range(d)])
+
+
+def vector(values: Values, d: int) -> Array:
+    """Returns the values in such a space as an array `(d,)`."""
+    return np.array([values[f"x{i}"] for i in range(d)])
 
 
 class Search(Protocol):

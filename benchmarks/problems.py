@@ -1,7 +1,7 @@
 """The problems that judge the methods: for that only, nothing may be tuned on them.
 
 Each one's least loss is known, and lies off the centre of the space. Samplers' defaults were chosen
-on the other problems, of `benchmarks.tuning`.
+on the other problems, of `benchmarks.tuning_problems`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.blackbox import Problem, Values
+from benchmarks.blackbox import Problem, Values, cube, vector
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -24,14 +24,6 @@ from kt_extensions.space import (
     SearchSpace,
 )
 from kt_extensions.space.domains import Array
-
-
-def _cube(d: int, low: float, high: float, scale: str = "linear") -> SearchSpace:
-    return SearchSpace([Dimension(f"x{i}", Interval(low, high, scale)) for i in range(d)])
-
-
-def _vector(values: Values, d: int) -> Array:
-    return np.array([values[f"x{i}"] for i in range(d)])
 
 
 def _named(x: Array) -> dict[str, float]:
@@ -66,9 +58,9 @@ def _shifted(
     offset = _offsets(name, np.full(d, shift[0]), np.full(d, shift[1]))
 
     def loss(values: Values) -> float:
-        return float(function(_vector(values, d) - offset))
+        return float(function(vector(values, d) - offset))
 
-    return Problem(name, _cube(d, *box), loss, optimum, best=_named(at + offset))
+    return Problem(name, cube(d, *box), loss, optimum, best=_named(at + offset))
 
 
 def _rastrigin(z: Array) -> float:
@@ -284,9 +276,9 @@ def _noisy_problem() -> Problem:
     weights = 10 ** np.linspace(-0.5, 0.7, d)
 
     def loss(values: Values) -> float:
-        return float(weights @ (rotation @ (_vector(values, d) - at)) ** 2)
+        return float(weights @ (rotation @ (vector(values, d) - at)) ** 2)
 
-    return Problem("noisy6", _cube(d, 0.0, 1.0), loss, noise=0.15, best=_named(at))
+    return Problem("noisy6", cube(d, 0.0, 1.0), loss, noise=0.15, best=_named(at))
 
 
 _RELEVANT = {"x3": 0.27, "x8": 0.64, "x15": 0.88, "x21": 0.36}
@@ -303,7 +295,7 @@ _VALLEY_AT = np.array([-2.4, -4.3, -1.2, -3.6])
 
 def _valley(values: Values) -> float:
     """Two rates matter by their product, and a third follows the first along a bend."""
-    z = np.log10(_vector(values, 4)) - _VALLEY_AT
+    z = np.log10(vector(values, 4)) - _VALLEY_AT
     steep = 30 * (z[0] + z[1]) ** 2 + 10 * (z[2] - 0.3 * z[0] ** 2) ** 2
     return float(steep + 0.3 * (z[0] - z[1]) ** 2 + 0.5 * z[3] ** 2)
 
@@ -314,8 +306,8 @@ PROBLEMS = [
     _categorical_problem(),
     _conditional_problem(),
     _noisy_problem(),
-    Problem("sparse25", _cube(25, 0.0, 1.0), _sparse, best=dict.fromkeys(
+    Problem("sparse25", cube(25, 0.0, 1.0), _sparse, best=dict.fromkeys(
         [f"x{i}" for i in range(25)], 0.5) | _RELEVANT),
-    Problem("valley4", _cube(4, 1e-6, 1.0, "log"), _valley, best=_named(10**_VALLEY_AT)),
+    Problem("valley4", cube(4, 1e-6, 1.0, "log"), _valley, best=_named(10**_VALLEY_AT)),
 ]  # fmt: skip
 """The judging problems."""

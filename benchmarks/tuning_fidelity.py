@@ -1,8 +1,8 @@
 """Synthetic learning curves on which the defaults of BOHB were chosen, and methods' scores on them.
 
 They are for choosing defaults only. Those that judge the methods, in `benchmarks.multifidelity`,
-are recorded from real networks. A configuration's loss falls from 1 to the height of a function
-of `benchmarks.tuning` there, 0 at its optimum and 1/2 at the median of random configurations:
+are recorded from real networks. A configuration's loss falls from 1 to the height of a function of
+`benchmarks.tuning_problems` there, 0 at its optimum and 1/2 at the median of random configurations:
 
     loss(x, e) = final(x) + (1 - final(x)) * decay(e, speed(x)) + noise
 
@@ -18,22 +18,18 @@ better than Hyperband. The mean over seeds stands beside it.
 
 from __future__ import annotations
 
-import argparse
-import json
 import zlib
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 import kt_extensions.samplers as samplers
 from benchmarks import tuning
 from benchmarks.blackbox import Problem
 from benchmarks.multifidelity_search import CurveProblem, Method, Values, scheduled_method
+from benchmarks.tuning_problems import PROBLEMS
 from kt_extensions.samplers import REGISTRY, Random
 from kt_extensions.schedulers import ASHA, Hyperband
 from kt_extensions.space.domains import Array
@@ -109,7 +105,7 @@ _SHAPES: dict[str, tuple[float, float, float]] = {
 @cache
 def problems() -> dict[str, CurveProblem]:
     """Returns the problems by name."""
-    functions = {problem.name: problem for problem in tuning.PROBLEMS}
+    functions = {problem.name: problem for problem in PROBLEMS}
     made = {}
     for name, shape in _SHAPES.items():
         curves = Curves(functions[name], *shape)
@@ -150,7 +146,7 @@ def scores(
     baseline: Callable[[CurveProblem], Array],
     chosen: list[CurveProblem],
     seeds: int,
-) -> dict[str, list[list[float]]]:
+) -> tuning.Scores:
     """Returns for each problem the medians and the means over seeds, one for each budget."""
     result = {}
     for problem in chosen:
@@ -159,52 +155,22 @@ def scores(
     return result
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    name, value = text.split("=")
-    return name, json.loads(value)
-
-
-def _print_table(results: dict[str, dict[str, list[list[float]]]]) -> None:
-    table = Table(title=f"Regret over that of Hyperband after {BUDGETS} epochs: median, mean")
-    table.add_column("problem")
-    for name in results:
-        table.add_column(name, justify="right")
-    for problem in next(iter(results.values())):
-        table.add_row(problem, *[_cell(result[problem]) for result in results.values()])
-    table.add_section()
-    table.add_row("mean", *[_cell(np.mean([*r.values()], axis=0)) for r in results.values()])
-    Console(width=40 + 45 * len(results)).print(table)
-
-
-def _cell(score: Any) -> str:
-    medians, means = score
-    return "  ".join(" ".join(f"{value:.3f}" for value in part) for part in (medians, means))
-
-
 def main() -> None:
     """Runs the methods named on the command line and prints their scores."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("methods", nargs="*", default=["bohb"])
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--problems", help="names, separated by commas; all by default")
-    parser.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--json", type=Path, help="file that the scores are written to")
-    arguments = parser.parse_args()
-    names = arguments.problems.split(",") if arguments.problems else list(problems())
+    asked = tuning.arguments(__doc__, "bohb")
+    names = asked.problems.split(",") if asked.problems else list(problems())
     chosen = [problems()[name] for name in names]
-    available = methods(dict(arguments.set))
+    available = methods(dict(asked.set))
 
     @cache
     def baseline(name: str) -> Array:
-        return regrets(problems()[name], available["hyperband"], arguments.seeds)
+        return regrets(problems()[name], available["hyperband"], asked.seeds)
 
     results = {
-        name: scores(available[name], lambda p: baseline(p.name), chosen, arguments.seeds)
-        for name in arguments.methods
+        name: scores(available[name], lambda p: baseline(p.name), chosen, asked.seeds)
+        for name in asked.methods
     }
-    _print_table(results)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    tuning.show(f"Regret over that of Hyperband after {BUDGETS} epochs", results, asked.json)
 
 
 if __name__ == "__main__":

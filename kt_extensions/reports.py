@@ -37,7 +37,7 @@ class Attempt:
     seconds: float | None
 
 
-class Run(NamedTuple):
+class Stint(NamedTuple):
     """Where and when a trial was run.
 
     Args:
@@ -68,13 +68,13 @@ class TrialReport:
     pruned: str | None = None
     attempts: list[Attempt] = field(default_factory=list)
     scores: dict[int, float] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Stint] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
         """Brings the report up to an event."""
         match event["event"]:
             case "begin":
-                self.runs.append(Run(event["worker"], event["time"], None))
+                self.runs.append(Stint(event["worker"], event["time"], None))
             case "epoch":
                 self._add(event["execution"], event["epoch"], event["logs"])
             case "score":

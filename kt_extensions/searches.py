@@ -20,7 +20,7 @@ import numpy as np
 from kt_extensions import objectives as objectives_of
 from kt_extensions import store
 from kt_extensions.record import PARENT, SCHEDULED
-from kt_extensions.reports import Run, read_report, told_as_pruned
+from kt_extensions.reports import Stint, read_report, told_as_pruned
 from kt_extensions.space import saved
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class TrialView:
     history: list[dict[str, list[float]]]
     epochs: int
     duration: float | None
-    runs: list[Run]
+    runs: list[Stint]
     message: str | None
 
     @property

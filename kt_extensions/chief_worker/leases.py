@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from kt_extensions import storage, store
+from kt_extensions import gfiles, store
 
 FILE_NAME = "leases.json"
 
@@ -91,7 +91,7 @@ class Leases:
     def _save(self, ended: bool = False) -> None:
         state = {"ended": ended, "over": self.over, "held": self.held, "deaths": self.deaths}
         with store.tolerantly("Which worker has which trial"):
-            storage.write_text(self._file, json.dumps(state))
+            gfiles.write_text(self._file, json.dumps(state))
 
 
 def has_ended(folder: str | os.PathLike[str]) -> bool:
@@ -102,7 +102,7 @@ def has_ended(folder: str | os.PathLike[str]) -> bool:
 def _read(file: str) -> dict[str, Any]:
     """Returns what is in the file; nothing if there is none, or it is damaged."""
     try:
-        state = json.loads(storage.read_bytes(file))
+        state = json.loads(gfiles.read_bytes(file))
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}

@@ -17,7 +17,7 @@ import time
 import uuid
 from typing import Any
 
-from kt_extensions import storage
+from kt_extensions import gfiles
 from kt_extensions.hparams._events import ENDED_SUFFIX, write_atomically
 
 _ID_FILE = "hparams_search_id"
@@ -98,7 +98,7 @@ def remove(folder: str) -> None:
 def _search_id(project_dir: str) -> str:
     path = os.path.join(project_dir, _ID_FILE)
     if not os.path.exists(path):
-        storage.create_text(path, f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}")
+        gfiles.create_text(path, f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}")
     with open(path, encoding="utf-8") as file:
         return file.read().strip()
 

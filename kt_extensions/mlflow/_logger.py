@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kt_extensions import storage
+from kt_extensions import gfiles
 from kt_extensions.hparams import CurveLogger
 from kt_extensions.logs.attaching import attach
 from kt_extensions.logs.base import not_begun
@@ -171,7 +171,7 @@ class MLflowLogger:
     def _load_model(self, trial_id: str) -> Any:
         """Returns the model of a trial, `None` if the tuner keeps none."""
         place = getattr(self._tuner, "_get_checkpoint_fname", None)
-        if place is None or not storage.exists(place(trial_id)):
+        if place is None or not gfiles.exists(place(trial_id)):
             return None
         return self._tuner.load_model(self._oracle.get_trial(trial_id))
 

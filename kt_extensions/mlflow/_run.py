@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from kt_extensions import storage, store
+from kt_extensions import gfiles, store
 from kt_extensions.mlflow._batch import Batch
 from kt_extensions.mlflow._server import GONE, Server, import_mlflow
 
@@ -66,7 +66,7 @@ class Run:
         """Takes the new run for this one, unless another process was faster."""
         told = {"run_id": run_id, "experiment_id": self.experiment, **self._origin()}
         with store.tolerantly(f"The id of the MLflow run {run_id}"):
-            storage.create_text(self._note, json.dumps(told))
+            gfiles.create_text(self._note, json.dumps(told))
         self.id = read_note(self._note).get("run_id", run_id)
         if self.id != run_id:
             client.delete_run(run_id)
@@ -155,20 +155,20 @@ class Run:
     def note(self, facts: Mapping[str, Any]) -> None:
         """Adds to the note in the project."""
         with store.tolerantly(f"What was logged of the MLflow run {self.id}"):
-            storage.write_text(self._note, json.dumps({**read_note(self._note), **facts}))
+            gfiles.write_text(self._note, json.dumps({**read_note(self._note), **facts}))
 
     def drop(self) -> None:
         """Deletes the run, or has it never be made."""
         self._dropped = True
         self._do(lambda client: client.delete_run(self.id))
-        storage.remove(self._note)
+        gfiles.remove(self._note)
 
     def drop_noted(self) -> None:
         """Deletes the run of the note, if it is of the same parent, and the note."""
         noted = read_note(self._note)
         if noted and self._origin() == {"parent_run_id": noted.get("parent_run_id")}:
             self._server.add(lambda client: client.delete_run(noted["run_id"]))
-        storage.remove(self._note)
+        gfiles.remove(self._note)
 
     def _do(self, operation: Any) -> None:
         """Has something done with the run, if there is one by then."""
@@ -178,7 +178,7 @@ class Run:
 def read_note(path: str) -> dict[str, Any]:
     """Returns what is noted of a run; nothing if there is no note, or it is damaged."""
     try:
-        noted = json.loads(storage.read_bytes(path))
+        noted = json.loads(gfiles.read_bytes(path))
     except (OSError, ValueError):
         return {}
     return noted if isinstance(noted, dict) else {}

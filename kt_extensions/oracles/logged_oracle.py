@@ -14,12 +14,12 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
+from kt_extensions.checking import check_integer
 from kt_extensions.oracles import resuming
 from kt_extensions.oracles.processes import locked
 from kt_extensions.oracles.shared import SharedHyperParameters, identity
 from kt_extensions.record import SearchRecord
 from kt_extensions.reports import Reports
-from kt_extensions.schedulers.base import check_integer
 from kt_extensions.space import SearchSpace
 
 

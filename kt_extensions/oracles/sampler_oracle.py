@@ -12,6 +12,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives
+from kt_extensions.checking import check_integer, check_part
 from kt_extensions.fidelities import at_one_fidelity
 from kt_extensions.history import Run
 from kt_extensions.oracles.outcomes import OutcomeOracle
@@ -23,7 +24,6 @@ from kt_extensions.pruners import Pruner
 from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
 from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
-from kt_extensions.schedulers.base import check_integer, check_part
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 

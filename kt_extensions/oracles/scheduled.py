@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kt_extensions.checking import check_integer
 from kt_extensions.oracles.sampler_oracle import SamplerOracle
 from kt_extensions.samplers import KDE, Random, Sampler
 from kt_extensions.schedulers import ASHA, Hyperband
-from kt_extensions.schedulers.base import check_integer
 
 
 class HyperbandOracle(SamplerOracle):

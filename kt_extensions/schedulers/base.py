@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from kt_extensions.checking import check_integer
 from kt_extensions.history import History, Mask, Run
 
 
@@ -116,26 +116,3 @@ def check_epochs(min_epochs: int, max_epochs: int, factor: int) -> None:
     check_integer("min_epochs", min_epochs, 1)
     check_integer("max_epochs", max_epochs, min_epochs)
     check_integer("factor", factor, 2)
-
-
-def check_part(name: str, value: object, method: str, example: str) -> None:
-    """Checks an argument that is to be an object with a method, or `None`.
-
-    Raises:
-        ValueError: If it is not, such as the class of one.
-    """
-    if value is not None and (isinstance(value, type) or not hasattr(value, method)):
-        raise ValueError(
-            f"Expected `{name}` to be an object with a method `{method}`, such as `{example}`. "
-            f"Received: {value!r}."
-        )
-
-
-def check_integer(name: str, value: int, least: int) -> None:
-    """Checks an argument that is to be an integer not below `least`.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")

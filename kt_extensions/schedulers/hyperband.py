@@ -12,9 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
+from kt_extensions.checking import check_integer
 from kt_extensions.history import History, Mask, Numbers, Run
 from kt_extensions.schedulers import brackets
-from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs, check_integer
+from kt_extensions.schedulers.base import Action, Done, Start, Wait, check_epochs
 from kt_extensions.schedulers.brackets import Bracket
 
 

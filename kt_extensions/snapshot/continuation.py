@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
+from kt_extensions.gfiles import Location
 from kt_extensions.snapshot import building, callback_states, variables
 from kt_extensions.snapshot.files import Snapshot, write
 from kt_extensions.snapshot.order import Order
 from kt_extensions.snapshot.settings import Snapshots
-from kt_extensions.storage import Location
 
 _FIT = inspect.signature(keras.Model.fit)
 

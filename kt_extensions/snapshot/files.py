@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from kt_extensions import storage
-from kt_extensions.storage import Location
+from kt_extensions import gfiles
+from kt_extensions.gfiles import Location
 
 _FORMAT = 1
 _ARRAY = "__array__"
@@ -90,10 +90,10 @@ def write(file: Location, snapshot: Snapshot) -> None:
 callbacks=[], epochs=[], history={}, apart=[])
     """
     body = _packed(snapshot)
-    aside = storage.write_aside(file, b"%08x\n" % zlib.crc32(body) + body)
-    if storage.exists(file):
-        storage.replace(file, earlier(file))
-    storage.replace(aside, file)
+    aside = gfiles.write_aside(file, b"%08x\n" % zlib.crc32(body) + body)
+    if gfiles.exists(file):
+        gfiles.replace(file, earlier(file))
+    gfiles.replace(aside, file)
 
 
 def read(file: Location) -> Snapshot:
@@ -103,7 +103,7 @@ def read(file: Location) -> Snapshot:
         OSError: If the file cannot be read.
         ValueError: If it is damaged.
     """
-    checksum, _, body = storage.read_bytes(file).partition(b"\n")
+    checksum, _, body = gfiles.read_bytes(file).partition(b"\n")
     if checksum != b"%08x" % zlib.crc32(body):
         raise ValueError(f"Expected a whole snapshot in {file}. Received: a damaged file.")
     with np.load(io.BytesIO(body), allow_pickle=False) as archive:
@@ -134,16 +134,16 @@ def first_readable(files: Iterable[Location]) -> Snapshot | None:
 def delete(folder: Location) -> None:
     """Deletes the snapshots in the folder of a trial."""
     for file in _files(folder):
-        storage.remove(file)
+        gfiles.remove(file)
 
 
 def size(folder: Location) -> int:
     """Returns how many bytes the snapshots in the folder of a trial take."""
-    return sum(map(storage.size, _files(folder)))
+    return sum(map(gfiles.size, _files(folder)))
 
 
 def _files(folder: Location) -> list[str]:
-    found = filter(_NAME.fullmatch, storage.names(folder))
+    found = filter(_NAME.fullmatch, gfiles.names(folder))
     return [os.path.join(folder, name) for name in found]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.checking import check_integer
 
 _KEPT = ("promotable", "best", "all")
 

@@ -3,7 +3,8 @@
 `Tuner` is put together of parts, each of which adds one thing to `keras_tuner.Tuner`. A method that
 several of them have hands on to the next, from the first to the last of these:
 
-- `tuner.Tuner`: the log, the progress, and the order in which all else happens.
+- `tuner.Tuner`: the order in which all else happens.
+- `told.ToldSearch`: what the log and the display of the progress are told.
 - `executions.RepeatedTrials`: several trainings of a trial, or one for each fold of the data.
 - `reporting.ReportedTrials`: the report of each epoch, pruning, `results()` and `failures()`.
 - `remembered.RememberedCalls`: the arguments of `search`, for what comes after it.
@@ -19,9 +20,9 @@ several of them have hands on to the next, from the first to the last of these:
 Example:
     >>> parts = [part for part in Tuner.__mro__ if part.__module__.startswith("kt_extensions.")]
     >>> [part.__name__ for part in parts]  # doctest: +NORMALIZE_WHITESPACE
-    ['Tuner', 'RepeatedTrials', 'ReportedTrials', 'RememberedCalls', 'ParallelTrials',
-     'ContinuedByHand', 'ContinuedTrials', 'KeptFiles', 'StoppingRules', 'BestTrials',
-     'ChiefOrWorker', 'ReplicatedTrials']
+    ['Tuner', 'ToldSearch', 'RepeatedTrials', 'ReportedTrials', 'RememberedCalls',
+     'ParallelTrials', 'ContinuedByHand', 'ContinuedTrials', 'KeptFiles', 'StoppingRules',
+     'BestTrials', 'ChiefOrWorker', 'ReplicatedTrials']
 """
 
 from kt_extensions.oracles import AutoOracle, GPOracle, PSOOracle, SkoptOracle, TPEOracle

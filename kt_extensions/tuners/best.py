@@ -10,12 +10,12 @@ import rich.console
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives
+from kt_extensions.checking import check_integer
 from kt_extensions.objectives import ParetoPoint
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import BRACKET, EPOCHS, ROUND, by_hand, name_of, own_values
 from kt_extensions.reports import is_pruned
 from kt_extensions.results_table import results_table
-from kt_extensions.schedulers.base import check_integer
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for

@@ -91,5 +91,8 @@ def trains_by_keras(hypermodel: Any) -> bool:
 
 def takes_verbose(hypermodel: Any) -> bool:
     """Whether its `fit` is one that hands its arguments on to `Model.fit`, not a user's own."""
-    fit = getattr(hypermodel, "fit", None)
-    return getattr(fit, "__module__", "").split(".")[0] in ("keras_tuner", "kt_extensions")
+    if "fit" in getattr(hypermodel, "__dict__", {}):
+        return False
+    owners = (c for c in type(hypermodel).__mro__ if "fit" in vars(c))
+    owner = next(owners, object)  # a class, since `functools.wraps` changes a function's module
+    return owner.__module__.split(".")[0] in ("keras_tuner", "kt_extensions")

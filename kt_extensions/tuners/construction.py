@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.checking import check_integer
 from kt_extensions.space.reading import from_hyperparameter
 from kt_extensions.wording import hint
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
-from kt_extensions import storage
+from kt_extensions import gfiles
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
 from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable
 from kt_extensions.tuners.kept import KeptFiles
@@ -116,11 +116,11 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
     ) -> None:
         """Begins with the best epoch so far, of all executions, and with its weights."""
         files = [self._get_checkpoint_fname(name) for name in self._line(trial)]
-        found = next(filter(storage.exists, files), None)
+        found = next(filter(gfiles.exists, files), None)
         if found is None:
             return
         if found != files[0]:
-            storage.copy(found, files[0])
+            gfiles.copy(found, files[0])
         others = [self._start(trial, i) for i in range(1, self.executions_per_trial)]
         histories = [s.history for s in (start, *others) if s is not None]
         for callback in callbacks:

@@ -6,12 +6,12 @@ from typing import Any
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions.checking import check_integer
 from kt_extensions.oracles.by_hand import begin, give_back, is_waiting, take_up, uncounted
 from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand, own_values
 from kt_extensions.reports import read_report
-from kt_extensions.schedulers.base import check_integer
 from kt_extensions.snapshot import first_readable
 from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.grid import leave_out

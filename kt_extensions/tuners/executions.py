@@ -9,7 +9,7 @@ import keras
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch, convert_to_metrics_dict
 
-from kt_extensions import storage, store
+from kt_extensions import gfiles, store
 from kt_extensions.folds import Folds
 from kt_extensions.reports import Score, read_report
 from kt_extensions.tuners.continuation import best_value
@@ -43,12 +43,12 @@ class RepeatedTrials(ReportedTrials):
         """Ends the trial. Should it be run again, so are all of its executions."""
         super().on_trial_end(trial)
         for execution in range(self.executions_per_trial - 1):
-            storage.remove(self._execution_file(trial, execution))
+            gfiles.remove(self._execution_file(trial, execution))
 
     def _ended_before(self, trial: Trial, execution: int, callbacks: list[Any]) -> Any:
         """Returns the results of an execution that has ended in an earlier run of the search."""
         file = self._execution_file(trial, execution)
-        if self.executions_per_trial == 1 or not storage.exists(file):
+        if self.executions_per_trial == 1 or not gfiles.exists(file):
             return None
         results = _read(file)
         if isinstance(results, keras.callbacks.History):
@@ -73,7 +73,7 @@ class RepeatedTrials(ReportedTrials):
         if line is not None:
             file = self._execution_file(trial, execution)
             with store.tolerantly("The result of an execution"):
-                storage.replace(storage.write_aside(file, line, durable=False), file)
+                gfiles.replace(gfiles.write_aside(file, line, durable=False), file)
 
     def _execution_file(self, trial: Trial, execution: int) -> str:
         return os.path.join(self.get_trial_dir(trial.trial_id), f"execution_{execution}.json")
@@ -99,7 +99,7 @@ def _as_line(results: Any) -> bytes | None:
 def _read(file: str) -> Any:
     """Returns the results that were kept; `None` if the file is damaged."""
     try:
-        kept = store.read_line(storage.read_bytes(file))
+        kept = store.read_line(gfiles.read_bytes(file))
     except OSError:
         return None
     if kept is None:

@@ -12,7 +12,7 @@ import keras_tuner as kt
 from keras_tuner.errors import FatalValueError
 
 from kt_extensions import objectives
-from kt_extensions.schedulers.base import check_integer
+from kt_extensions.checking import check_integer
 from kt_extensions.wording import hint
 
 _NAMES = [name for name in inspect.signature(keras.Model.fit).parameters if name != "self"]

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import objectives, storage
+from kt_extensions import gfiles, objectives
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -78,7 +78,7 @@ class KeptFiles(StoppingRules):
                 saved, as by a `HyperModel.fit` that leaves the callbacks out.
         """
         file = self._get_checkpoint_fname(trial.trial_id)
-        if not storage.exists(file):
+        if not gfiles.exists(file):
             raise FileNotFoundError(
                 f"Expected the weights of trial {trial.trial_id} in {file}. They are not there: "
                 f"{_DELETED if self.snapshots.keep == 'best' else _NEVER_SAVED}"
@@ -137,7 +137,7 @@ class KeptFiles(StoppingRules):
     def _delete(self, name: str) -> None:
         self._delete_snapshots(name)
         if self.snapshots.keep == "best":
-            self._try(storage.remove, self._get_checkpoint_fname(name))
+            self._try(gfiles.remove, self._get_checkpoint_fname(name))
         self._holders().discard(name)
 
     def _delete_snapshots(self, name: str) -> None:

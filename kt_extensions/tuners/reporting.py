@@ -9,7 +9,8 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from kt_extensions import storage, store
+from kt_extensions import gfiles, store
+from kt_extensions.checking import check_part
 from kt_extensions.judging import Judge
 from kt_extensions.oracles import SamplerOracle
 from kt_extensions.oracles.logged_oracle import LoggedOracle
@@ -27,7 +28,6 @@ from kt_extensions.reports import (
     pruned_message,
 )
 from kt_extensions.results import Results, trial_result
-from kt_extensions.schedulers.base import check_part
 from kt_extensions.tuners import stock
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
@@ -71,7 +71,7 @@ class ReportedTrials(ChiefOrWorker):
         if is_worker() or isinstance(self.oracle, LoggedOracle):
             super().reload()
             return
-        if not storage.is_remote(self._get_tuner_fname()):
+        if not gfiles.is_remote(self._get_tuner_fname()):
             store.mend_json_file(self._get_tuner_fname())
         with stock.telling_of_damage(self.project_dir):
             super().reload()

@@ -13,7 +13,7 @@ import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions import hparams, storage
+from kt_extensions import gfiles, hparams
 from kt_extensions.distribute import Strategy
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles import SamplerOracle
@@ -184,7 +184,7 @@ class Tuner(ToldSearch):
     def _take_up(self, kwargs: dict[str, Any]) -> None:
         """Resumes what KerasTuner does not: a `tuner_id` of one's own, a stop before any trial."""
         own_name = kwargs.get("tuner_id") and not kwargs.get("overwrite")
-        if own_name and storage.exists(self._get_tuner_fname()):
+        if own_name and gfiles.exists(self._get_tuner_fname()):
             self.reload()
         restore_grid(self.oracle)
         if self.hypermodel is not None and self.oracle.start_order:
@@ -346,7 +346,7 @@ class Tuner(ToldSearch):
             self._told = told
 
     def _write_state(self, state: dict[str, Any]) -> None:
-        storage.write_text(self._get_tuner_fname(), json.dumps(state))
+        gfiles.write_text(self._get_tuner_fname(), json.dumps(state))
 
     def _search_with_progress(self, fit_args: Sequence[Any], fit_kwargs: dict[str, Any]) -> None:
         reason: str | None = "stopped by an error"

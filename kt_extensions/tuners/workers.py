@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
+from kt_extensions.checking import check_integer
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.parallel import Crew, LocalCrew
 from kt_extensions.parallel.devices import environments
-from kt_extensions.schedulers.base import check_integer
 
 _PLACES = ("local", "ray")
 _NONE = Limits()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras_tuner as kt
 import numpy as np
 import pytest
 
@@ -140,14 +141,20 @@ def test_optimizers(kind: Any, duplicate: Any) -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        MLP(input_shape=(4,), outputs=2),
-        CNN(input_shape=(8, 8, 1), outputs=2),
-        GRU(input_shape=(5, 2), outputs=2),
+        MLP(input_shape=(4,), outputs=2, name="mine"),
+        CNN(input_shape=(8, 8, 1), outputs=2, name="mine"),
+        GRU(input_shape=(None, 3), outputs=2, window=(2, 6), name="mine"),
     ],
     ids=by_type,
 )
 def test_builders(made: Any, duplicate: Any) -> None:
-    assert str(kte.describe(duplicate(made))) == str(kte.describe(made))
+    other = duplicate(made)
+    spaces = [kt.HyperParameters(), kt.HyperParameters()]
+    for hypermodel, hp in zip((made, other), spaces, strict=True):
+        hypermodel.build(hp)
+    assert spaces[0].get_config() == spaces[1].get_config()
+    assert str(kte.describe(other)) == str(kte.describe(made))
+    assert other.name == "mine"
 
 
 def in_folder(oracle: Any, folder: Path) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from keras_tuner.src.backend import io as keras_tuner_io
 
 import kt_extensions as kte
-from kt_extensions import storage
+from kt_extensions import gfiles
 
 pytestmark = pytest.mark.skipif(
     keras.config.backend() != "tensorflow", reason="KerasTuner reaches it through TensorFlow"
@@ -43,8 +43,8 @@ class Epochs(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     def on_train_end(self, logs: Any = None) -> None:
-        for name in storage.names(self.folder) if self.folder else ():
-            storage.remove(f"{self.folder}/{name}/last_0.snapshot")
+        for name in gfiles.names(self.folder) if self.folder else ():
+            gfiles.remove(f"{self.folder}/{name}/last_0.snapshot")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
     def truncating(name: str, mode: str) -> Any:  # unlike others, this file system does not
         if "w" in mode:
-            storage.remove(name)
+            gfiles.remove(name)
         return open_file(name, mode)
 
     monkeypatch.setattr(keras_tuner_io, "File", truncating)
@@ -78,8 +78,8 @@ def hyperband() -> kt.Oracle:
 
 
 def kept(bucket: str) -> list[str]:
-    trials = [name for name in storage.names(f"{bucket}/p") if name.startswith("trial_")]
-    files = {name: storage.names(f"{bucket}/p/{name}") for name in trials}
+    trials = [name for name in gfiles.names(f"{bucket}/p") if name.startswith("trial_")]
+    files = {name: gfiles.names(f"{bucket}/p/{name}") for name in trials}
     return [name for name in trials if any(file.startswith("last_") for file in files[name])]
 
 

@@ -27,6 +27,22 @@ def build(hp: kt.HyperParameters) -> keras.Model:
     return model(hp.Int("units", 1, 8))
 
 
+class Own(kt.HyperModel):
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return build(hp)
+
+
+class Returning(Own):
+    """Its `fit` returns what it is told, and trains nothing."""
+
+    def __init__(self, returned: Any) -> None:
+        super().__init__()
+        self.returned = returned
+
+    def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        return self.returned
+
+
 class Trained(keras.callbacks.Callback):
     """Counts trainings; a tuner copies its callbacks for each."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import keras
 import keras_tuner as kt
 import pytest
+from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 from kt_extensions import pruners, samplers, schedulers
 from kt_extensions.oracles import SamplerOracle, TPEOracle
-from tests.newcomer.searches import build, model, search, tuner
+from tests.newcomer.searches import Own, Returning, build, model, search, tuner
 
 OBJECTIVES: dict[str, tuple[Any, str]] = {
     "misspelt": ("val_acuracy", r"'val_acuracy'. Did you mean 'accuracy'\? Pass `keras_tuner.Obj"),
@@ -35,9 +37,53 @@ def test_objectives(tmp_path: Path, mistake: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-class Own(kt.HyperModel):
-    def build(self, hp: kt.HyperParameters) -> keras.Model:
-        return build(hp)
+class Inheriting(Returning):
+    pass
+
+
+class Documented(Own):
+    @functools.wraps(kt.HyperModel.fit)
+    def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> float:
+        return 0.5
+
+
+class Extended(kte.builders.MLP):
+    def fit(self, hp: Any, model: keras.Model, *args: Any, **kwargs: Any) -> float:
+        return float(super().fit(hp, model, *args, **kwargs).history["loss"][-1])
+
+
+class Running:
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        return float(trial.hyperparameters.Int("units", 1, 8))
+
+
+class Runner(Running, kte.TPE):
+    pass
+
+
+class InheritingRunner(Runner):
+    pass
+
+
+RETURNING: dict[str, tuple[type[kte.Tuner], Any]] = {
+    "a fit": (kte.TPE, Returning(0.5)),
+    "an inherited fit": (kte.TPE, Inheriting(0.5)),
+    "a fit with the documentation of KerasTuner's": (kte.TPE, Documented()),
+    "the fit of an extended builder": (
+        kte.TPE,
+        Extended(input_shape=(3,), outputs=1, task="regression"),
+    ),
+    "a trial": (Runner, None),
+    "an inherited trial": (InheritingRunner, None),
+}
+
+
+@pytest.mark.parametrize("returning", RETURNING)
+def test_no_objective_where_a_number_is_returned(tmp_path: Path, returning: str) -> None:
+    kind, hypermodel = RETURNING[returning]
+    made = search(tuner(tmp_path, hypermodel, tuner=kind, objective=None, max_trials=2))
+    assert [result["status"] for result in made.results()] == ["COMPLETED"] * 2
+    assert all(result["score"] is not None for result in made.results())
 
 
 HYPERMODELS: dict[str, tuple[Any, str]] = {

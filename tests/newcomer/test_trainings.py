@@ -14,7 +14,7 @@ import pytest
 from keras_tuner.errors import FatalTypeError, FatalValueError
 
 import kt_extensions as kte
-from tests.newcomer.searches import LABELS, Trained, X, Y, build, model, search, tuner
+from tests.newcomer.searches import LABELS, Returning, Trained, X, Y, model, search, tuner
 
 NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "no validation data": (
@@ -110,20 +110,6 @@ def test_what_is_no_compiled_model(tmp_path: Path, mistake: str) -> None:
     with pytest.raises((FatalTypeError, FatalValueError), match=told):
         search(tuner(tmp_path, wrong))
     assert Trained.count == 0
-
-
-class Returning(kt.HyperModel):
-    """Its `fit` returns what it is told, and trains nothing."""
-
-    def __init__(self, returned: Any) -> None:
-        super().__init__()
-        self.returned = returned
-
-    def build(self, hp: kt.HyperParameters) -> keras.Model:
-        return build(hp)
-
-    def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        return self.returned
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from benchmarks import blackbox, parallel, quality, report, statistics, store, study, tuning
+from benchmarks import (
+    blackbox,
+    parallel,
+    quality,
+    report,
+    statistics,
+    store,
+    study,
+    tuning_problems,
+)
 from benchmarks.problems import PROBLEMS
 from kt_extensions.samplers import REGISTRY
 
@@ -64,7 +73,7 @@ def test_optimum_lies_off_the_center_and_mostly_inside(problem):
 
 def test_judging_problems_are_none_of_those_that_defaults_were_chosen_on():
     assert len(set(NAMES)) == len(NAMES) >= 15
-    assert not set(NAMES) & {problem.name for problem in tuning.PROBLEMS}
+    assert not set(NAMES) & {problem.name for problem in tuning_problems.PROBLEMS}
 
 
 @pytest.mark.parametrize("workers", [1, 3, 8])

@@ -1,8 +1,6 @@
 """The search space of MLPs, and the models in it."""
 
-import copy
 import inspect
-import pickle
 
 import keras
 import keras_tuner as kt
@@ -239,16 +237,6 @@ def test_inputs_of_several_axes_are_flattened():
 def test_wrong_arguments_raise_before_any_trial(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLP(**{"input_shape": (4,), "outputs": 3, **arguments})
-
-
-def test_copies_are_equal():
-    hypermodel = MLP(input_shape=(4,), outputs=3, name="mine")
-    for twin in (copy.deepcopy(hypermodel), pickle.loads(pickle.dumps(hypermodel))):
-        hp, twin_hp = kt.HyperParameters(), kt.HyperParameters()
-        hypermodel.build(hp)
-        twin.build(twin_hp)
-        assert twin_hp.get_config() == hp.get_config()
-        assert twin.name == "mine"
 
 
 def test_build_mlp_takes_the_arguments_that_concern_the_model():

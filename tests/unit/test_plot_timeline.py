@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 
 from kt_extensions.plots import plot_timeline
 from kt_extensions.plots.timeline import _COLORS
-from kt_extensions.reports import Run
+from kt_extensions.reports import Stint
 from kt_extensions.searches import SearchView
 from tests.views import trial_view
 
@@ -33,12 +33,12 @@ def bars(figure: Any) -> list[tuple[float, float, float, str]]:
 def test_each_run_is_a_bar() -> None:
     figure = plot_timeline(
         search(
-            trial_view(0, status="COMPLETED", score=0.5, runs=[Run("tuner0.0", 100.0, 104.0)]),
-            trial_view(1, status="COMPLETED", score=0.2, runs=[Run("tuner0.1", 100.0, 103.0)]),
-            trial_view(2, status="PRUNED", score=0.9, runs=[Run("tuner0.1", 103.0, 104.0)]),
-            trial_view(3, runs=[Run("tuner0.10", 101.0, 102.0)]),
-            trial_view(4, status="RUNNING", runs=[Run("tuner0.0", 104.0, None)]),
-            trial_view(5, status="RUNNING", runs=[Run("tuner0.1", 104.0, 106.0)]),
+            trial_view(0, status="COMPLETED", score=0.5, runs=[Stint("tuner0.0", 100.0, 104.0)]),
+            trial_view(1, status="COMPLETED", score=0.2, runs=[Stint("tuner0.1", 100.0, 103.0)]),
+            trial_view(2, status="PRUNED", score=0.9, runs=[Stint("tuner0.1", 103.0, 104.0)]),
+            trial_view(3, runs=[Stint("tuner0.10", 101.0, 102.0)]),
+            trial_view(4, status="RUNNING", runs=[Stint("tuner0.0", 104.0, None)]),
+            trial_view(5, status="RUNNING", runs=[Stint("tuner0.1", 104.0, 106.0)]),
         )
     )
     expected = [
@@ -60,7 +60,7 @@ def test_each_run_is_a_bar() -> None:
 
 
 def test_the_time_between_two_runs_of_a_search_is_cut_out() -> None:
-    before, after = Run("tuner0", 0.0, 60.0), Run("tuner0", 5000.0, 5060.0)
+    before, after = Stint("tuner0", 0.0, 60.0), Stint("tuner0", 5000.0, 5060.0)
     figure = plot_timeline(
         search(
             trial_view(0, status="COMPLETED", score=1.0, runs=[before]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from kt_extensions import storage
+from kt_extensions import gfiles
 
 remote = pytest.param(
     "ram",
@@ -25,32 +25,32 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_a_file(folder: str) -> None:
     file = f"{folder}/b/file"
-    assert not storage.exists(file)
-    assert storage.names(f"{folder}/b") == []
-    aside = storage.write_aside(file, b"old")
-    assert not storage.exists(file)
-    storage.replace(aside, file)
-    assert storage.names(f"{folder}/b") == ["file"]
-    storage.write_text(file, "new one")
-    assert storage.read_bytes(file) == b"new one"
-    assert storage.size(file) == 7
-    storage.copy(file, f"{folder}/c/copy")
-    storage.remove(file)
-    assert storage.read_bytes(f"{folder}/c/copy") == b"new one"
-    assert not storage.exists(file)
+    assert not gfiles.exists(file)
+    assert gfiles.names(f"{folder}/b") == []
+    aside = gfiles.write_aside(file, b"old")
+    assert not gfiles.exists(file)
+    gfiles.replace(aside, file)
+    assert gfiles.names(f"{folder}/b") == ["file"]
+    gfiles.write_text(file, "new one")
+    assert gfiles.read_bytes(file) == b"new one"
+    assert gfiles.size(file) == 7
+    gfiles.copy(file, f"{folder}/c/copy")
+    gfiles.remove(file)
+    assert gfiles.read_bytes(f"{folder}/c/copy") == b"new one"
+    assert not gfiles.exists(file)
 
 
 def test_a_file_that_is_missing(folder: str) -> None:
     file = f"{folder}/file"
-    storage.remove(file)
-    assert storage.size(file) == 0
+    gfiles.remove(file)
+    assert gfiles.size(file) == 0
     with pytest.raises(FileNotFoundError):
-        storage.read_bytes(file)
+        gfiles.read_bytes(file)
     with pytest.raises(FileNotFoundError):
-        storage.replace(file, f"{folder}/other")
+        gfiles.replace(file, f"{folder}/other")
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="there are none")
 def test_other_errors_are_those_of_files() -> None:
     with pytest.raises(OSError, match=r"unknown://file.*not implemented"):
-        storage.read_bytes("unknown://file")
+        gfiles.read_bytes("unknown://file")
