@@ -139,7 +139,7 @@ class Search:
 
     def _may_end(self) -> bool:
         planned = self.oracle.planned_trials
-        return len(self.oracle.trials) >= planned or self._untried() == 0
+        return len(self.oracle.trials) >= planned or self._untried() <= 0
 
     def _check_begun(self, trial: Trial) -> None:
         values = trial.hyperparameters.values
@@ -207,7 +207,10 @@ class Search:
             hp.values = before
 
     def _untried(self) -> float:
-        """Returns how many configurations of the whole space, as known now, were not tried."""
+        """Returns how many configurations of the whole space, as known now, were not tried.
+
+        Below 0 if defaults of KerasTuner's were tried that no steps lead to.
+        """
         space = SearchSpace.from_hyperparameters(self.oracle.hyperparameters.space)
         trials = self.oracle.trials.values()
         tried = [json.loads(key) for key in _keys(t.hyperparameters.values for t in trials)]
