@@ -30,18 +30,30 @@ def main() -> int:
     names = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(names)}; else all")
-    parser.add_argument("--markdown", type=Path, help="document whose table is written anew")
+    parser.add_argument("--markdown", type=Path, help="document whose rows are written anew")
     arguments = parser.parse_args()
     if unknown := {*arguments.rows} - {*names}:
         parser.error(f"expected rows of {names}. Received: {sorted(unknown)}")
     results = [run(row) for row in ROWS if row.name in (arguments.rows or names)]
-    table = grid_markdown(
-        ("What the smoke suite ran with", HEADER, [cells for _, cells in results])
-    )
-    print(table)
+    found = {cells[0]: cells for _, cells in results}
+    print(table(found))
     if arguments.markdown:
-        write_markdown(arguments.markdown, table, BEGIN, END)
+        known = rows_in(arguments.markdown.read_text())
+        write_markdown(arguments.markdown, table({**known, **found}), BEGIN, END)
     return int(any(failed for failed, _ in results))
+
+
+def table(found: dict[str, list[str]]) -> str:
+    """Returns a table of rows by name, those that are not there left out."""
+    rows = [found[row.name] for row in ROWS if row.name in found]
+    return grid_markdown(("What the smoke suite ran with", HEADER, rows))
+
+
+def rows_in(document: str) -> dict[str, list[str]]:
+    """Returns the rows of the table in a document, by name."""
+    lines = document.partition(BEGIN)[2].partition(END)[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    return {cells[0]: cells for cells in rows}
 
 
 def run(row: Row) -> tuple[bool, list[str]]:

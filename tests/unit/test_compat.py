@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import kt_extensions as kte
+from tests.compat.__main__ import BEGIN, END, rows_in, table
 from tests.compat.rows import ROWS
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +23,12 @@ def test_the_lowest_row_has_the_lower_bounds():
     for name, bound in bounds.items():
         pinned = pins[name].split(".")
         assert pinned == [*bound.split("."), "0", "0"][: len(pinned)], name
+
+
+def test_rows_that_are_not_run_stay_in_the_table():
+    document = f"{BEGIN}\n{table({'jax': ['jax', '3.11'], 'torch': ['torch', '3.11']})}{END}"
+    merged = {**rows_in(document), "jax": ["jax", "3.12"]}
+    assert table(merged).splitlines()[-2:] == ["| jax | 3.12 |", "| torch | 3.11 |"]
 
 
 def test_every_python_is_in_a_row():
