@@ -29,10 +29,11 @@ class Snapshots:
             - `"promotable"` (the default): the snapshot, as long as the trial may still be
               promoted. The weights of the best epoch always stay, as in KerasTuner.
             - `"best"`: the same of these, and the snapshot of the best trial so far (of several
-              objectives: of the Pareto front), so that `continue_trial` can train it further. Of
-              all other trials nothing stays, not even the weights: `get_best_models()` has a model,
-              and `get_best_models(2)` tells why there is no second one. What a search needs on the
-              disk does not grow with the number of its trials.
+              objectives: of the Pareto front), so that `continue_trial` can train it further, and
+              what comes of that. Of all other trials nothing stays, not even the weights:
+              `get_best_models()` has a model, and `get_best_models(2)` tells why there is no
+              second one. What a search needs on the disk does not grow with the number of its
+              trials.
             - `"all"`: snapshot and weights of each trial that has completed.
         max_bytes: The most bytes that the snapshots of the project may take, or `None` (the
             default) for no limit. The least useful are deleted first: those of trials that are

@@ -12,7 +12,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import gfiles, objectives
 from kt_extensions.oracles.processes import is_worker
-from kt_extensions.record import PARENT
+from kt_extensions.record import PARENT, by_hand
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
 from kt_extensions.tuners.promotable import promotable
 from kt_extensions.tuners.stopping import StoppingRules
@@ -103,7 +103,7 @@ class KeptFiles(StoppingRules):
         if self.snapshots.keep == "all":
             return
         names = set(trials)
-        needed = self._in_use() | self._kept_as_best()
+        needed = self._in_use() | self._kept_as_best() | set(filter(self._asked_for, names))
         for name in () if ended else promotable(self.oracle, names):
             needed.update(itertools.islice(self._line(self.oracle.get_trial(name)), 2))
         for name in names - needed:
@@ -133,6 +133,11 @@ class KeptFiles(StoppingRules):
         if objectives.several(self.oracle.objective):
             return {trial.trial_id for trial, _ in self.pareto_front()}
         return {trial.trial_id for trial in self._ranked(1)}
+
+    def _asked_for(self, name: str) -> bool:
+        """Whether a person has asked for a trial, by `continue_trial`, and will want its model."""
+        values = self.oracle.get_trial(name).hyperparameters.values
+        return self.snapshots.keep == "best" and by_hand(values)
 
     def _delete(self, name: str) -> None:
         self._delete_snapshots(name)

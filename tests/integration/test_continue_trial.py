@@ -184,7 +184,9 @@ def test_the_best_can_be_trained_further(tmp_path: Path, epochs: list[int]) -> N
     assert epochs == [2, 3]
     assert tuner.get_best_models()[0].count_params() > 0
     kept = {f.parent.name for f in tmp_path.rglob("last_*")}
-    assert kept == {f"trial_{min((best, trial), key=lambda t: t.score).trial_id}"}
+    better = min((best, trial), key=lambda t: t.score)
+    assert kept == {f"trial_{name}" for name in (better.trial_id, trial.trial_id)}
+    assert tuner.load_model(trial).count_params() > 0
 
 
 def test_one_that_a_callback_had_stopped(tmp_path: Path, epochs: list[int]) -> None:
