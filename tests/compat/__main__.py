@@ -86,7 +86,8 @@ def smoke(row: Row, python: Path) -> tuple[bool, str]:
     for line in process.stdout or ():
         print(line, end="", flush=True)
         lines.append(line.strip() or lines[-1])
-    return process.wait() != 0, lines[-1].partition(" in ")[0]
+    ended = lines[-1].partition(" in ")[0]
+    return process.wait() != 0, ", ".join(p for p in ended.split(", ") if "warning" not in p)
 
 
 def cells(python: Path) -> list[str]:
