@@ -3,7 +3,8 @@
 Clerc & Kennedy, "The Particle Swarm: Explosion, Stability, and Convergence in a Multidimensional
 Complex Space", IEEE Transactions on Evolutionary Computation 2002; Clerc, "Standard Particle Swarm
 Optimisation", hal-00764996, 2012; Storn & Price, "Differential Evolution", Journal of Global
-Optimization 1997 (crossover). `docs/algorithms.md` tells where this differs and why.
+Optimization 1997 (crossover); Shepard, "A Two-Dimensional Interpolation Function for
+Irregularly-Spaced Data", ACM 1968. `docs/algorithms.md` tells where this differs and why.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ Rows = NDArray[np.int64]
 _DRAWS = 16  # moves to choose from: the first to an untried configuration
 _OWN = 0.75  # probability that an option is copied from the particle's own best
 _COLLAPSED = 1e-3  # the swarm starts anew after steps that are all smaller
+_YOUNG = 100  # trials until which two moves are compared
+_DECAY = 3  # the power of the distance by which trials count less
+_OTHER_OPTION = 0.7  # distance, in ranges
+_INACTIVE = 0.5  # distance between a dimension's value and none
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class PSO:
     for it. A particle rests in the dimensions that were inactive at its last trial, or takes its
     own best's value there. Unordered dimensions have no direction: there a particle takes the
     option of its own best or of the swarm's, and now and then any.
+
+    In its first 100 trials a search draws each move twice and takes the one among better trials.
 
     A configuration that was tried is not tried again: of several draws of the move the first new
     one is proposed, and if there is none, a random configuration. So a swarm that has collapsed
@@ -105,7 +112,10 @@ class PSO:
         if branch is None:
             moves = np.where(rng.random(moves.shape) < self.crossover, particle.personal, moves)
         points = np.where(history.space.categorical, self._options(particle, rng), moves)
-        return first_untried(history, fixed(points, branch), rng)
+        points = fixed(points, branch)
+        if history.number < _YOUNG:
+            points[:2] = _better_placed_first(history, points[:2])
+        return first_untried(history, points, rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:
         """Returns draws of the next position, bounced off the walls. Shape `(m, d)`.
@@ -198,6 +208,23 @@ def _best(history: History, ranking: Rows, default: Array) -> Array:
     row, column = ranking[active.argmax(axis=0)], np.arange(len(default))
     coordinates = _filled(history.proposal[row, column], history.X[row, column])
     return _filled(np.where(active.any(axis=0), coordinates, np.nan), default)
+
+
+def _better_placed_first(history: History, points: Array) -> Array:
+    """Returns points in the order of the rank to be expected from the finished trials near them.
+
+    Shepard's interpolation of the ranks: a trial counts by a power of its inverse distance.
+    """
+    ranking = history.ranking()
+    categorical = history.space.categorical
+    x, y = history.space.snap(points)[:, np.newaxis], history.X[ranking]
+    apart = np.abs(x - y)
+    apart[..., categorical] = np.where(apart[..., categorical] > 0, _OTHER_OPTION, 0.0)
+    apart[np.isnan(x) ^ np.isnan(y)] = _INACTIVE
+    apart[np.isnan(x) & np.isnan(y)] = 0.0
+    weights = (np.sqrt((apart**2).sum(axis=-1)) + 1e-9) ** -_DECAY
+    expected = weights @ np.arange(len(ranking)) / weights.sum(axis=1)
+    return points[np.argsort(expected, kind="stable")]
 
 
 def _filled(coordinates: Array, default: Array) -> Array:
