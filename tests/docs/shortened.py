@@ -2,6 +2,7 @@
 
 SHORTENED = {
     "README.md": {"max_trials=25": "max_trials=2", "epochs=10": "epochs=1"},
+    "docs/builders.md": {"max_trials=3": "max_trials=1", "epochs=2": "epochs=1"},
     "docs/distribution.md": {
         "max_trials=50": "max_trials=1",
         "epochs=20": "epochs=1",
@@ -32,6 +33,7 @@ SHORTENED = {
         "epochs=10": "epochs=1",
     },
     "docs/several_objectives.md": {"max_trials=50": "max_trials=2", "epochs=10": "epochs=1"},
+    "docs/tutorials/from_hyperband.md": {"max_trials=8": "max_trials=4"},
     "docs/tutorials/from_optuna.md": {
         "max_trials=6": "max_trials=2",
         "n_trials=6": "n_trials=2",

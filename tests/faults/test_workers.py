@@ -34,6 +34,7 @@ class Tuner(kte.Tuner):
 
     deadly: dict[int, int] = {}  # noqa: RUF012  # how often a trial kills its worker, by number
     seconds = 0.2
+    together = 1  # each trial waits until so many workers have begun one
 
     def on_trial_end(self, trial: Trial) -> None:
         super().on_trial_end(trial)
@@ -44,6 +45,7 @@ class Tuner(kte.Tuner):
         runs = Path(self.project_dir, f"runs-{number}")
         with runs.open("a") as file:
             print(os.getpid(), file=file)
+        wait_for(lambda: len(processes(self)) >= self.together)
         time.sleep(self.seconds)
         if len(runs.read_text().split()) <= self.deadly.get(number, 0):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -63,6 +65,12 @@ def runs(tuner: kte.Tuner) -> Counter[int]:
     """How often each trial was run."""
     files = Path(tuner.project_dir).glob("runs-*")
     return Counter({int(f.name[5:]): len(f.read_text().split()) for f in files})
+
+
+def processes(tuner: kte.Tuner) -> set[str]:
+    """Those that have run trials."""
+    files = Path(tuner.project_dir).glob("runs-*")
+    return {pid for file in files for pid in file.read_text().split()}
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +111,7 @@ def test_a_node_is_lost_and_another_comes(tmp_path: Path) -> None:
             cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
 
         tuner = made(tmp_path, parallel="ray", address=cluster.address)
-        tuner.seconds = 2.0
+        tuner.seconds, tuner.together = 2.0, 2
         AFTER[2] = exchange
         with pytest.warns(UserWarning, match="has died; another one runs the trial") as told:
             tuner.search(verbose=0)

@@ -40,7 +40,7 @@ def build(hp: Any) -> keras.Model:
     units = hp.Int("units", 2, 9)
     layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((3,)), *layers])
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", run_eagerly=True)
     return model
 
 
