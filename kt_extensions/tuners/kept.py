@@ -103,7 +103,9 @@ class KeptFiles(StoppingRules):
         if self.snapshots.keep == "all":
             return
         names = set(trials)
-        needed = self._in_use() | self._kept_as_best() | set(filter(self._asked_for, names))
+        needed = self._in_use() | self._kept_as_best()
+        if self.snapshots.keep == "best":
+            needed.update(filter(self._asked_for, names))
         for name in () if ended else promotable(self.oracle, names):
             needed.update(itertools.islice(self._line(self.oracle.get_trial(name)), 2))
         for name in names - needed:
@@ -136,8 +138,7 @@ class KeptFiles(StoppingRules):
 
     def _asked_for(self, name: str) -> bool:
         """Whether a person has asked for a trial, by `continue_trial`, and will want its model."""
-        values = self.oracle.get_trial(name).hyperparameters.values
-        return self.snapshots.keep == "best" and by_hand(values)
+        return by_hand(self.oracle.get_trial(name).hyperparameters.values)
 
     def _delete(self, name: str) -> None:
         self._delete_snapshots(name)

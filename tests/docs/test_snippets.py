@@ -94,6 +94,7 @@ def test_programs_do_what_the_page_says(page, folder, capsys):
         printed.append(run_block(block, page, names, folder, capsys))
         if "\nclass Test" in block.text:
             passed += run_pytest(folder, block.text)
+    assert printed, "no program ran"
     outcome = Outcome(names, "".join(printed), folder, passed)
     EXPECTED.get(page, lambda outcome: None)(outcome)
 

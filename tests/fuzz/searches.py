@@ -230,14 +230,16 @@ def _keys(configurations: Iterable[Values]) -> set[str]:
     return {_key(_own(values)) for values in configurations}
 
 
-def run(name: str, program: Program, r: random.Random) -> None:
-    """Searches with an oracle in the space of a program."""
+def run(name: str, program: Program, r: random.Random) -> int:
+    """Searches with an oracle in the space of a program. Returns how many trials there were."""
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None  # in memory
     with (
         tempfile.TemporaryDirectory(dir=shared) as folder,
         contextlib.redirect_stdout(io.StringIO()),  # KerasTuner tells of each retry
     ):
-        Search(name, program, r, folder).run()
+        search = Search(name, program, r, folder)
+        search.run()
+        return len(search.oracle.trials)
 
 
 def main() -> None:
