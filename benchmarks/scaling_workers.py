@@ -4,6 +4,9 @@ Each search trains convolutional networks on scikit-learn's digits; their size i
 each trial takes the same work. One worker is the tuner's own process, with a single thread or with
 as many as TensorFlow takes; two are processes, each with its share of the cores. A search runs in
 a process of its own, whose imports do not count; those of the two workers do.
+
+What these cores can give at all is measured beside: two searches of half the trials that know
+nothing of each other, each with a single thread.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from typing import Any
 
 TRIALS, EPOCHS, ROUNDS = 16, 10, 5
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-KINDS = ("one, one thread", "one, all threads", "two")
-ALONE, ALL_THREADS, TWO = KINDS
+KINDS = ("one, one thread", "one, all threads", "two", "two searches apart")
+ALONE, ALL_THREADS, TWO, APART = KINDS
 
 Row = dict[str, float]
 
@@ -103,15 +106,45 @@ def _cpu_seconds() -> float:
 
 
 def measure_elsewhere(kind: str, trials: int, epochs: int) -> Row:
-    """Runs a search in a new process, which has one thread or as many as it takes."""
-    command = [sys.executable, "-m", "benchmarks.scaling_workers", kind, str(trials), str(epochs)]
+    """Runs a search, or two apart, in new processes of one thread or of as many as they take."""
+    number = 2 if kind == APART else 1
+    command = [sys.executable, "-m", "benchmarks.scaling_workers", kind]
+    command += [str(trials // number), str(epochs)]
     environment = {name: value for name, value in os.environ.items() if name not in THREADS}
-    if kind == ALONE:
+    if kind in (ALONE, APART):
         environment.update(dict.fromkeys(THREADS, "1"))
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    found: Row = json.loads(told.stdout.splitlines()[-1])
+    started = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(number)
+    ]
+    found = together([_told(process) for process in started])
     print(f"{kind}: {found}", flush=True)
     return found
+
+
+def _told(process: subprocess.Popen[str]) -> Row:
+    told, _ = process.communicate()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args, told)
+    row: Row = json.loads(told.splitlines()[-1])
+    return row
+
+
+def together(rows: Sequence[Row]) -> Row:
+    """Returns what searches that ran at the same time took together.
+
+    Example:
+
+    >>> one = {"wall": 9.0, "steady": 12.0, "cpu": 8.0, "score": 0.9}
+    >>> together([one, one | {"wall": 10.0}])
+    {'wall': 10.0, 'steady': 24.0, 'cpu': 16.0, 'score': 0.9}
+    """
+    return {
+        "wall": max(row["wall"] for row in rows),
+        "steady": sum(row["steady"] for row in rows),
+        "cpu": sum(row["cpu"] for row in rows),
+        "score": max(row["score"] for row in rows),
+    }
 
 
 def measure(trials: int, epochs: int, rounds: int) -> list[dict[str, Row]]:

@@ -222,12 +222,23 @@ class TestWorkers:
         assert scaling_workers.steady_rate([30.0, 60.0, 120.0], workers=1) == pytest.approx(80 / 60)
         assert scaling_workers.steady_rate([9.0, 10.0, 40.0, 40.0], workers=2) == 4
 
+    def test_searches_at_the_same_time_add_their_trials_and_last_as_long_as_the_longest(self):
+        one = {"wall": 9.0, "steady": 12.0, "cpu": 8.0, "score": 0.9}
+        other = {"wall": 10.0, "steady": 11.0, "cpu": 9.0, "score": 0.8}
+        assert scaling_workers.together([one, other]) == {
+            "wall": 10.0,
+            "steady": 23.0,
+            "cpu": 17.0,
+            "score": 0.9,
+        }
+
     def test_summary_takes_medians_of_the_rounds_ratios(self):
         def row(wall, steady):
             return {"wall": wall, "steady": steady, "cpu": 10.0, "score": 0.5}
 
         slow, fast = scaling_workers.ALONE, scaling_workers.TWO
-        other = {scaling_workers.ALL_THREADS: row(40.0, 10.0)}
+        others = (scaling_workers.ALL_THREADS, scaling_workers.APART)
+        other = {kind: row(40.0, 10.0) for kind in others}
         rounds = [
             {slow: row(60.0, 10.0), fast: row(30.0, 20.0), **other},
             {slow: row(80.0, 10.0), fast: row(50.0, 19.0), **other},
