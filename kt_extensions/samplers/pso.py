@@ -3,8 +3,7 @@
 Clerc & Kennedy, "The Particle Swarm: Explosion, Stability, and Convergence in a Multidimensional
 Complex Space", IEEE Transactions on Evolutionary Computation 2002; Clerc, "Standard Particle Swarm
 Optimisation", hal-00764996, 2012; Storn & Price, "Differential Evolution", Journal of Global
-Optimization 1997 (crossover); Shepard, "A Two-Dimensional Interpolation Function for
-Irregularly-Spaced Data", ACM 1968. `docs/algorithms.md` tells where this differs and why.
+Optimization 1997 (crossover). `docs/algorithms.md` tells where this differs and why.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, fixed, sometimes_other
+from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.settings import check_integers, check_numbers
 from kt_extensions.space.domains import BELOW_ONE, Array
 
@@ -28,9 +28,7 @@ _DRAWS = 16  # moves to choose from: the first to an untried configuration
 _OWN = 0.75  # probability that an option is copied from the particle's own best
 _COLLAPSED = 1e-3  # the swarm starts anew after steps that are all smaller
 _YOUNG = 100  # trials until which two moves are compared
-_DECAY = 3  # the power of the distance by which trials count less
-_OTHER_OPTION = 0.7  # distance, in ranges
-_INACTIVE = 0.5  # distance between a dimension's value and none
+_POWER = 3  # of the distance, by which trials count less for the rank to be expected
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ class PSO:
         points = np.where(history.space.categorical, self._options(particle, rng), moves)
         points = fixed(points, branch)
         if history.number < _YOUNG:
-            points[:2] = _better_placed_first(history, points[:2])
+            points[:2] = by_expected_rank(history, points[:2], history.ranking(), _POWER)
         return first_untried(history, points, rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:
@@ -208,23 +206,6 @@ def _best(history: History, ranking: Rows, default: Array) -> Array:
     row, column = ranking[active.argmax(axis=0)], np.arange(len(default))
     coordinates = _filled(history.proposal[row, column], history.X[row, column])
     return _filled(np.where(active.any(axis=0), coordinates, np.nan), default)
-
-
-def _better_placed_first(history: History, points: Array) -> Array:
-    """Returns points in the order of the rank to be expected from the finished trials near them.
-
-    Shepard's interpolation of the ranks: a trial counts by a power of its inverse distance.
-    """
-    ranking = history.ranking()
-    categorical = history.space.categorical
-    x, y = history.space.snap(points)[:, np.newaxis], history.X[ranking]
-    apart = np.abs(x - y)
-    apart[..., categorical] = np.where(apart[..., categorical] > 0, _OTHER_OPTION, 0.0)
-    apart[np.isnan(x) ^ np.isnan(y)] = _INACTIVE
-    apart[np.isnan(x) & np.isnan(y)] = 0.0
-    weights = (np.sqrt((apart**2).sum(axis=-1)) + 1e-9) ** -_DECAY
-    expected = weights @ np.arange(len(ranking)) / weights.sum(axis=1)
-    return points[np.argsort(expected, kind="stable")]
 
 
 def _filled(coordinates: Array, default: Array) -> Array:

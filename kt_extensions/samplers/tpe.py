@@ -17,6 +17,7 @@ from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, fixed, levels_of
 from kt_extensions.samplers.densities import rank_weights, trial_density
+from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.parzen import Features
 from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
 from kt_extensions.space.domains import Array
@@ -25,14 +26,17 @@ Rows = NDArray[np.int64]
 
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
 _OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
+_COMPARED = 8  # candidates of the largest l / g, compared by the rank to be expected
+_POWER = 5  # of the distance, by which trials count less for this rank
 
 
 @dataclass(frozen=True)
 class TPE:
-    """Proposes where good trials are dense and the others are not: the maximum of l(x) / g(x).
+    """Proposes where good trials are dense and the others are not: where l(x) / g(x) is large.
 
     `l` is a kernel density of the best finished trials, `g` one of all others: worse, pruned and
-    failed ones, and those still running, so that parallel proposals keep apart.
+    failed ones, and those still running, so that parallel proposals keep apart. Of the points where
+    the ratio is largest, the one among better trials is proposed.
 
     A TPE that has settled on a wrong category hardly leaves it, for the others were never tuned.
     Some proposals are therefore made in another branch: with another category than most good trials
@@ -41,7 +45,7 @@ class TPE:
     Args:
         n_startup: Trials with a score before the first model; until then points of a Sobol
             sequence.
-        n_candidates: Points drawn from `l`, of which the best is proposed.
+        n_candidates: Points drawn from `l`, of which one is proposed.
         quantile: Share of the scored trials that count as good (gamma in the papers).
         most_good: The largest number of good trials.
         most_others: The largest number of other trials; the latest ones are used.
@@ -105,7 +109,11 @@ class TPE:
     def _candidates(
         self, history: History, rng: np.random.Generator, branch: Branch | None = None
     ) -> Array:
-        """Returns points drawn from `l`, the one with the largest l / g first."""
+        """Returns points drawn from `l`, the preferred one first.
+
+        That is, among those with the largest l / g, the one of the best expected rank. The ratio
+        tells good trials from others only; the ranks tell also which of them are better.
+        """
         good, others = self._split(history)
         weights = rank_weights(history.y[good])
         l_density = trial_density(history, good, weights, self.prior_weight)
@@ -113,7 +121,11 @@ class TPE:
         candidates = fixed(l_density.sample(self.n_candidates, rng), branch)
         features = Features(history.space, history.space.snap(candidates))
         score = l_density.log_density(features) - g_density.log_density(features)
-        return candidates[np.argsort(-score, kind="stable")]
+        candidates = candidates[np.argsort(-score, kind="stable")]
+        ranking = history.ranking()
+        ranking = ranking[np.isin(ranking, np.concatenate([good, others]))]
+        candidates[:_COMPARED] = by_expected_rank(history, candidates[:_COMPARED], ranking, _POWER)
+        return candidates
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
         """Returns the rows of the good trials, the best first, and those of the others."""

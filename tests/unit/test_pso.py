@@ -8,7 +8,8 @@ from kt_extensions.history import TrialTable
 from kt_extensions.samplers import Random, SpaceExhausted, pso
 from kt_extensions.samplers.base import startup_point
 from kt_extensions.samplers.branches import branch_at
-from kt_extensions.samplers.pso import PSO, _better_placed_first, _Swarm
+from kt_extensions.samplers.interpolation import by_expected_rank
+from kt_extensions.samplers.pso import PSO, _Swarm
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -193,26 +194,6 @@ SGD, ADAM, LION = 0.125, 0.375, 0.625
 class TestComparison:
     """In a young search the better placed of two moves is made."""
 
-    def test_near_better_trials(self):
-        rows = [([0.2, 0.5], 1.0), ([0.8, 0.5], 3.0), ([0.3, 0.5], 2.0), ([0.7, 0.5], np.inf)]
-        points = np.array([[0.9, 0.5], [0.1, 0.5]])
-        history = table_of(SQUARE, rows).history()
-        assert _better_placed_first(history, points).tolist() == points[::-1].tolist()
-        assert _better_placed_first(history, points[::-1]).tolist() == points[::-1].tolist()
-
-    @pytest.mark.parametrize(
-        ("rows", "better"),
-        [
-            ([([SGD, 0.5], 1.0), ([ADAM, 0.5], 2.0), ([LION, 0.5], 3.0)], [SGD, 0.5]),
-            ([([SGD, 0.5], 2.0), ([ADAM, 0.5], 1.0), ([LION, 0.5], 3.0)], [ADAM, 0.4]),
-            ([([ADAM, 0.4], 1.0), ([ADAM, 0.9], 2.0), ([SGD, 0.5], 3.0)], [ADAM, 0.4]),
-        ],
-    )
-    def test_options_and_conditions(self, rows, better):
-        points = np.array([[SGD, 0.5], [ADAM, 0.4]])
-        history = table_of(OPTIMIZERS, rows).history()
-        assert _better_placed_first(history, points)[0].tolist() == better
-
     def test_only_while_the_search_is_young(self, monkeypatch):
         rng = np.random.default_rng(0)
         table = table_of(SQUARE, [(x, x.sum()) for x in rng.random((12, 2))])
@@ -223,7 +204,8 @@ class TestComparison:
         assert 10 < changed.sum() < 40
         history = table.history()
         for one, other in zip(young[changed], mature[changed], strict=True):
-            assert _better_placed_first(history, np.array([other, one]))[0].tolist() == one.tolist()
+            first, _ = by_expected_rank(history, np.array([other, one]), history.ranking(), 3)
+            assert first.tolist() == one.tolist()
 
 
 class TestMixedSpaces:
