@@ -6,17 +6,19 @@ shows that accuracy, the accuracy of the same model on the test rows, and the CP
 search, of which the method itself took a part. To keep an evaluation below a second at most 2,000
 rows are trained and validated on, for at most 30 epochs: the scores are no records.
 
-    python -m benchmarks.study                       # all methods, 3 seeds, 30 evaluations
-    python -m benchmarks.study tpe optuna-tpe --seeds 1 --trials 30 --data dna,semeion
+    python -m benchmarks.study                       # all methods, 5 seeds, 50 evaluations
+    python -m benchmarks.study tpe optuna-tpe --seeds 1 --data dna,semeion
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +27,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is imported
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.blackbox import Problem, Values, run
 from benchmarks.quality import starts
-from benchmarks.report import write_markdown
+from benchmarks.report import Grid, grid_markdown, show_grid, write_markdown
+from benchmarks.statistics import friedman, mean_ranks
 from benchmarks.store import ROOT, dense
 from kt_extensions.space import Dimension, Interval, LinearSteps, SearchSpace
 from kt_extensions.space.domains import Array
@@ -135,78 +137,80 @@ def search(method: str, data: Split, trials: int, seed: int) -> Row:
 def measure(
     results: Results, names: list[str], methods: list[str], trials: int, seeds: int, path: Path
 ) -> None:
-    """Runs the searches that are missing, and writes the file after each."""
-    for name in names:
-        data = load(name)
-        for method in methods:
-            rows = results.setdefault(name, {}).setdefault(method, {})
-            for seed in range(seeds):
-                if str(seed) in rows:
-                    continue
-                rows[str(seed)] = search(method, data, trials, seed)
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(dense({"trials": trials, "results": results}) + "\n")
-                print(f"{name} {method} {seed}: {rows[str(seed)]}", flush=True)
+    """Runs the searches that are missing, seed by seed, and writes the file after each."""
+    data = {name: load(name) for name in names}
+    for seed, name, method in itertools.product(range(seeds), names, methods):
+        rows = results.setdefault(name, {}).setdefault(method, {})
+        if str(seed) in rows:
+            continue
+        rows[str(seed)] = search(method, data[name], trials, seed)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(dense({"trials": trials, "results": results}) + "\n")
+        print(f"{name} {method} {seed}: {rows[str(seed)]}", flush=True)
 
 
-def table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Returns the header and the rows of the table: the means over seeds."""
-    header = [
-        "data",
-        "method",
-        "seeds",
-        "validation",
-        "test",
-        "CPU seconds",
-        "of which suggestions",
-    ]
-    rows = []
+def means(results: Results) -> dict[str, dict[str, Row]]:
+    """Returns for each data set and method the means over seeds, the best score first."""
+    found = {}
     for name, methods in sorted(results.items()):
-        means = {
+        rows = {
             method: {key: float(np.mean([row[key] for row in seeds.values()])) for key in _KEYS}
             for method, seeds in methods.items()
             if seeds
         }
-        for method, mean in sorted(means.items(), key=lambda item: -item[1]["validation"]):
-            scores = [f"{mean['validation']:.4f}", f"{mean['test']:.4f}"]
-            times = [f"{mean['seconds']:.1f}", f"{mean['suggestion_seconds']:.2f}"]
-            rows.append([name, method, str(len(methods[method])), *scores, *times])
-    return header, rows
+        found[name] = dict(sorted(rows.items(), key=lambda item: -item[1]["validation"]))
+    return found
 
 
 _KEYS = ("validation", "test", "seconds", "suggestion_seconds")
+
+
+def grids(results: Results, trials: int) -> Iterator[Grid]:
+    """Yields the table over all data sets, if there are several, and that of each."""
+    if len(results) > 1:
+        yield overview(results)
+    yield note(results, trials), *table(results)
+
+
+def overview(results: Results) -> Grid:
+    """Returns how the methods that were run on all data sets stand."""
+    found = means(results)
+    rows = list(found.values())
+    methods = [method for method in rows[0] if all(method in row for row in rows)]
+    errors = np.array([[1.0 - row[method]["validation"] for method in methods] for row in rows])
+    ranks = dict(zip(methods, mean_ranks(errors), strict=True))
+    lines = []
+    for method in sorted(methods, key=lambda method: float(ranks[method])):
+        mine = {key: np.array([row[method][key] for row in rows]) for key in _KEYS}
+        scores = [f"{ranks[method]:.1f}", *(f"{np.mean(mine[key]):.4f}" for key in _KEYS[:2])]
+        lines.append([method, *scores, *(f"{np.mean(mine[key]):.1f}" for key in _KEYS[2:])])
+    header = ["method", "mean rank", "validation", "test", "CPU seconds", "of which suggestions"]
+    p = friedman(errors)
+    return f"Means over {len(rows)} data sets (Friedman's p = {p:.3f})", header, lines
+
+
+def table(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the rows of the table of each data set."""
+    header = ["data", "method", "seeds", *_KEYS[:2], "CPU seconds", "of which suggestions"]
+    rows = []
+    for name, methods in means(results).items():
+        for method, mean in methods.items():
+            scores = [f"{mean['validation']:.4f}", f"{mean['test']:.4f}"]
+            times = [f"{mean['seconds']:.1f}", f"{mean['suggestion_seconds']:.2f}"]
+            rows.append([name, method, str(len(results[name][method])), *scores, *times])
+    return header, rows
 
 
 def note(results: Results, trials: int) -> str:
     """Returns what has to be said beside the table."""
     said = (
         f"Means over seeds of {trials} evaluations each, one at a time, at most {ROWS} rows to "
-        f"train and validate on, at most {EPOCHS} epochs."
+        f"train and validate on, at most {EPOCHS} epochs"
     )
     bundled = sorted(set(results) & set(BUNDLED))
     if bundled:
-        said += f" The data folder was absent; scikit-learn's own {', '.join(bundled)} instead."
+        said += f"; the data folder was absent, these are scikit-learn's own {', '.join(bundled)}"
     return said
-
-
-def show(results: Results, trials: int) -> None:
-    """Prints the table."""
-    header, rows = table(results)
-    shown = Table(title=note(results, trials))
-    for i, column in enumerate(header):
-        shown.add_column(column, justify="right" if i > 1 else "left")
-    for before, row in zip([None, *rows], rows, strict=False):
-        if before and before[0] != row[0]:
-            shown.add_section()
-        shown.add_row(*row)
-    Console(width=110).print(shown)
-
-
-def markdown(results: Results, trials: int) -> str:
-    """Returns the table as Markdown."""
-    header, rows = table(results)
-    lines = [header, ["---", "---", *["---:"] * (len(header) - 2)], *rows]
-    return f"{note(results, trials)}\n\n" + "".join(f"| {' | '.join(c)} |\n" for c in lines)
 
 
 def main() -> None:
@@ -214,8 +218,8 @@ def main() -> None:
     names = SETS if all((DATA / name).is_dir() for name in SETS) else list(BUNDLED)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("methods", nargs="*", help=f"of {', '.join(starts())}; all by default")
-    parser.add_argument("--seeds", type=int, default=3, help="default: 3")
-    parser.add_argument("--trials", type=int, default=30, help="evaluations; default: 30")
+    parser.add_argument("--seeds", type=int, default=5, help="default: 5")
+    parser.add_argument("--trials", type=int, default=50, help="evaluations; default: 50")
     parser.add_argument("--data", type=lambda t: t.split(","), default=names)
     parser.add_argument("--fresh", action="store_true", help="forget the methods' earlier runs")
     parser.add_argument("--json", type=Path, default=RESULTS, help="file that is continued")
@@ -233,9 +237,11 @@ def main() -> None:
                 kept["results"].get(name, {}).pop(method, None)
     results: Results = kept["results"]
     measure(results, arguments.data, methods, arguments.trials, arguments.seeds, arguments.json)
-    show(results, arguments.trials)
+    for grid in grids(results, arguments.trials):
+        show_grid(Console(width=110), grid)
     if arguments.markdown:
-        write_markdown(arguments.markdown, markdown(results, arguments.trials), BEGIN, END)
+        text = "\n".join(map(grid_markdown, grids(results, arguments.trials)))
+        write_markdown(arguments.markdown, text, BEGIN, END)
 
 
 if __name__ == "__main__":

@@ -238,6 +238,22 @@ def test_study_trains_on_standardized_rows_and_keeps_test_rows_apart():
     assert "absent" in study.note({"wine": {}}, 4)
 
 
+def test_study_ranks_the_methods_that_were_run_on_all_data_sets():
+    def seeds(*validation):
+        row = {"test": 0.5, "seconds": 4.0, "suggestion_seconds": 1.0}
+        return {str(seed): row | {"validation": score} for seed, score in enumerate(validation)}
+
+    results = {
+        "dna": {"gp": seeds(0.9, 0.8), "tpe": seeds(0.7), "pso": seeds(0.99), "random": seeds(0.6)},
+        "wine": {"gp": seeds(0.95), "tpe": seeds(0.99, 0.99), "random": seeds(0.6)},
+    }
+    (_, header, lines), (_, _, rows) = study.grids(results, 50)
+    assert lines[0] == ["gp", "1.5", "0.9000", "0.5000", "4.0", "1.0"]
+    assert [line[:2] for line in lines] == [["gp", "1.5"], ["tpe", "1.5"], ["random", "3.0"]]
+    assert [row[:3] for row in rows[:2]] == [["dna", "pso", "1"], ["dna", "gp", "2"]]
+    assert len(header) == len(lines[0])
+
+
 @pytest.mark.parametrize("name", ["optuna-tpe", "kerastuner-random", "skopt-gp"])
 @pytest.mark.parametrize("problem", ["mixed9", "conditional11"])
 def test_other_packages_search_the_same_space_with_eight_workers(name, problem):
