@@ -84,6 +84,10 @@ class Options(_Finite):
     values: tuple[Value, ...]
     ordered: bool = False
 
+    def __str__(self) -> str:
+        """Returns what it is in words, for messages."""
+        return f"one of {list(self.values)}"
+
     @property
     def size(self) -> int:
         """Number of options."""
@@ -125,6 +129,12 @@ class LinearSteps(_Finite):
     low: int | float
     high: int | float
     step: int | float
+
+    def __str__(self) -> str:
+        """Returns what it is in words, for messages."""
+        if self.step == 1 and isinstance(self.low, int):
+            return f"a whole number from {self.low} to {self.high}"
+        return f"a number from {self.low} to {self.high} in steps of {self.step}"
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -170,6 +180,10 @@ class GeometricSteps(_Finite):
     high: int | float
     step: int | float
     reverse: bool = False
+
+    def __str__(self) -> str:
+        """Returns what it is in words, for messages."""
+        return f"a number from {self.low} to {self.high}, each {self.step} times the one before"
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -225,6 +239,10 @@ class LogIntegers(_Finite):
     low: int
     high: int
     reverse: bool = False
+
+    def __str__(self) -> str:
+        """Returns what it is in words, for messages."""
+        return f"a whole number from {self.low} to {self.high}"
 
     def __post_init__(self) -> None:
         """Checks the arguments."""

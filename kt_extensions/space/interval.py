@@ -29,6 +29,10 @@ class Interval:
     high: float
     scale: str = "linear"
 
+    def __str__(self) -> str:
+        """Returns what it is in words, for messages."""
+        return f"a number from {self.low} to {self.high}"
+
     size = None
     ordered = True
 

@@ -149,7 +149,7 @@ class SearchSpace:
             if repr(known) != repr(domain):  # which tells 1 from True
                 raise ValueError(
                     f"Hyperparameter {hp.name!r} is declared twice with different domains: "
-                    f"{known} and {domain}. Give the two declarations different names."
+                    f"{known!r} and {domain!r}. Give the two declarations different names."
                 )
             scope = tuple(Condition(c.name, tuple(c.values)) for c in hp.conditions)
             scopes_of.setdefault(hp.name, []).append(scope)
@@ -249,7 +249,7 @@ class SearchSpace:
             )
         domain = self.dimensions[self.index[name]].domain
         if not domain.contains(value):
-            raise ValueError(f"Expected for {name!r} a value of {domain}. Received: {value!r}.")
+            raise ValueError(f"Expected for {name!r} {domain}. Received: {value!r}.")
 
     def snap(self, coordinates: Array) -> Array:
         """Moves points to the configurations they stand for.

@@ -412,7 +412,7 @@ CHECKED = [
     ({"units": 4, "kind": "cnn"}, "'units' is inactive beside the other values"),
     ({"unit": 4}, "Received: 'unit'. Did you mean 'units'?"),
     ({"zzz": 4}, "Received: 'zzz'.$"),
-    ({"units": 7.5}, r"for 'units' a value of LinearSteps\(low=1, high=9, step=1\)"),
+    ({"units": 7.5}, "Expected for 'units' a whole number from 1 to 9. Received: 7.5"),
     ({"kind": "rnn"}, "Received: 'rnn'"),
     ({"rate": 0.25}, "Received: 0.25"),
     ({"rate": None}, "Received: None"),
