@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import hparams
 from kt_extensions.oracles.processes import is_worker
@@ -62,6 +63,17 @@ class ToldSearch(RepeatedTrials, RememberedCalls):
         if self._progress is not None:
             self._progress.on_search_end(reason)
         self._progress = None
+
+    def _warn_if_all_failed(self) -> None:
+        """Warns of a search without a result, which one without a display would end silently."""
+        trials = [self.oracle.trials[trial_id] for trial_id in self.oracle.end_order]
+        if trials and all(trial.status == TrialStatus.FAILED for trial in trials):
+            warnings.warn(
+                f"All {len(trials)} trials of the search have failed. `tuner.results()` lists why. "
+                f"The last one:\n{trials[-1].message}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def _log_for_workers(self) -> None:
         """Logs, in a chief, what no worker does: a trial that kills them, the summary."""

@@ -354,7 +354,11 @@ class Tuner(ToldSearch):
         try:
             super().search(*fit_args, **fit_kwargs)
             self._write_state(self.get_state())
-            reason = None if is_worker() else self._reason_to_stop()
+            if is_worker():
+                reason = None
+            else:
+                reason = self._reason_to_stop()
+                self._warn_if_all_failed()
         except (KeyboardInterrupt, SystemExit):
             reason = "interrupted; run the same program again to go on"
             raise

@@ -14,7 +14,7 @@ import pytest
 from keras_tuner.errors import FatalTypeError, FatalValueError
 
 import kt_extensions as kte
-from tests.newcomer.searches import LABELS, Returning, Trained, X, Y, model, search, tuner
+from tests.newcomer.searches import LABELS, Returning, Trained, X, Y, build, model, search, tuner
 
 NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "no validation data": (
@@ -129,6 +129,20 @@ def test_a_fit_that_leaves_the_callbacks_out(tmp_path: Path) -> None:
     made = search(tuner(tmp_path, Returning({"val_loss": 0.5}), max_trials=1))
     with pytest.raises(FileNotFoundError, match="pass the `callbacks` that it gets on"):
         made.get_best_models()
+
+
+def test_a_short_search_whose_trials_all_fail(tmp_path: Path) -> None:
+    """Too few of them to end it by an error: it says so, though it was told to be silent."""
+
+    def failing(hp: kt.HyperParameters) -> keras.Model:
+        made = build(hp)
+        made.train_step = lambda data: 1 / 0
+        return made
+
+    made = tuner(tmp_path, failing, max_trials=2)
+    with pytest.warns(RuntimeWarning, match="All 2 trials .* have failed(.|\n)*ZeroDivisionError"):
+        made.search(X, Y, validation_data=(X, Y), verbose=0)
+    assert [row["status"] for row in made.results()] == ["FAILED", "FAILED"]
 
 
 def test_trials_that_all_fail(tmp_path: Path) -> None:
