@@ -21,7 +21,8 @@ def by_expected_rank(
 ) -> Array:
     """Returns points in the order of the rank to be expected from the trials near them.
 
-    The ranks are interpolated: a trial counts by a power of its inverse distance.
+    The ranks are interpolated: a trial counts by a power of its inverse distance. Equal scores
+    share their mean rank.
 
     Args:
         history: The trials so far.
@@ -35,8 +36,15 @@ def by_expected_rank(
     x = history.space.snap(points)
     apart = _distances(history.space.categorical, x[:, np.newaxis], history.X[ranking])
     weights = (apart + _NEAR) ** -power
-    expected = weights @ np.arange(len(ranking)) / weights.sum(axis=1)
+    expected = weights @ _mean_ranks(history.y[ranking]) / weights.sum(axis=1)
     return points[np.argsort(expected, kind="stable")]
+
+
+def _mean_ranks(y: Array) -> Array:
+    """Returns the ranks of scores that are in order."""
+    group = np.cumsum(np.append(False, y[1:] != y[:-1]))
+    mean: Array = (np.bincount(group, np.arange(len(y))) / np.bincount(group))[group]
+    return mean
 
 
 def _distances(categorical: NDArray[np.bool_], x: Array, y: Array) -> Array:

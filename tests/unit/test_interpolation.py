@@ -34,6 +34,13 @@ class TestByExpectedRank:
         huge = [(x, 10.0 ** (9 * y)) for x, y in rows]
         assert ordered(SQUARE, huge, points) == ordered(SQUARE, rows, points)
 
+    def test_equal_scores_share_their_rank(self):
+        """Whichever of them came first, the point counts that is a little nearer to the best."""
+        best, one, other = ([0.5, 0.9], 1.0), ([0.1, 0.1], 2.0), ([0.9, 0.1], 2.0)
+        left, right = [0.1, 0.25], [0.9, 0.2]
+        for rows in ([best, one, other], [best, other, one]):
+            assert ordered(SQUARE, rows, [right, left]) == [left, right]
+
     def test_the_power_tells_how_far_a_trial_counts(self):
         """A point beside the worst trial and farther from five good ones."""
         rows = [([0.5, 0.5], 9.0), *[([0.9, 0.5 + n / 1000], float(n)) for n in range(5)]]
