@@ -278,8 +278,8 @@ class TrialTable:
         for old in self.space.dimensions:
             if domains.get(old.name) != old.domain:
                 raise ValueError(
-                    f"Expected a space in which {old.name!r} is still {old.domain}. "
-                    f"Received: {domains.get(old.name)}."
+                    f"Expected a space in which {old.name!r} is still {old.domain!r}. "
+                    f"Received: {domains.get(old.name)!r}."
                 )
         kept = [space.index[dimension.name] for dimension in self.space.dimensions]
         wide = _empty_arrays(len(self._arrays["objectives"]), len(space))

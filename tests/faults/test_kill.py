@@ -168,7 +168,7 @@ def auto(folder: Path) -> kt.Tuner:
 
 
 X = np.random.default_rng(0).normal(size=(16, 2)).astype("float32")
-TPE = samplers.TPE(n_startup=4, n_candidates=8)
+TPE = samplers.TPE(n_startup=4, n_candidates=24)
 GP = samplers.GP(n_startup=6, n_candidates=16)
 KDE = samplers.KDE(n_startup=3, n_candidates=8)
 PRUNER = pruners.Median(startup_trials=3, warmup_epochs=1)

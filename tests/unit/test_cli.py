@@ -73,7 +73,8 @@ def project(tuner):
 @pytest.fixture(scope="module")
 def hopeless(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hopeless")
-    return searched(Hopeless, folder, max_consecutive_failed_trials=9).project_dir
+    with pytest.warns(RuntimeWarning, match="All 5 trials of the search have failed"):
+        return searched(Hopeless, folder, max_consecutive_failed_trials=9).project_dir
 
 
 def python(*arguments):
