@@ -317,3 +317,18 @@ def test_a_domain_that_cannot_be_searched_is_named(kind, settings, message):
 def test_something_else_is_no_hyperparameter():
     with pytest.raises(TypeError, match=r"Received: 3 of type int\. Declare it"):
         from_hyperparameter(3)
+
+
+@pytest.mark.parametrize(
+    ("domain", "words"),
+    [
+        (Interval(1e-4, 0.1, "log"), "a number from 0.0001 to 0.1"),
+        (LinearSteps(1, 9, 1), "a whole number from 1 to 9"),
+        (LinearSteps(1, 64, 3), "a number from 1 to 64 in steps of 3"),
+        (GeometricSteps(8, 128, 2), "a number from 8 to 128, each 2 times the one before"),
+        (LogIntegers(4, 64), "a whole number from 4 to 64"),
+        (Options(("x", "y")), "one of ['x', 'y']"),
+    ],
+)
+def test_a_domain_says_in_words_what_it_holds(domain, words):
+    assert str(domain) == words
