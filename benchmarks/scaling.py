@@ -50,11 +50,14 @@ JAX = Path(".venv-bench/bin/python")
 def workers(arguments: argparse.Namespace) -> Any:
     """Measures one worker beside two."""
     quick = arguments.quick
-    trials, epochs = (4, 1) if quick else (scaling_workers.TRIALS, scaling_workers.EPOCHS)
-    rounds = scaling_workers.measure(trials, epochs, 1 if quick else arguments.rounds)
-    summary = scaling_workers.summarize(rounds, trials)
-    settings = {"trials": trials, "cores": available_cores(), "rounds": len(rounds)}
-    return settings | {"summary": summary, "runs": rounds}
+    trials, rounds = (4, 1) if quick else (scaling_workers.TRIALS, arguments.rounds)
+    found = []
+    for batch, epochs in scaling_workers.EPOCHS.items():
+        runs = scaling_workers.measure(batch, trials, 1 if quick else epochs, rounds)
+        summary = scaling_workers.summarize(runs, trials)
+        found.append({"batch": batch, "summary": summary, "runs": runs})
+    settings = {"trials": trials, "cores": available_cores(), "rounds": rounds}
+    return settings | {"batches": found}
 
 
 def driver(arguments: argparse.Namespace) -> Any:

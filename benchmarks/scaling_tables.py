@@ -14,15 +14,17 @@ Row = dict[str, Any]
 
 
 def workers(found: Row) -> Iterator[Grid]:
-    """Yields the trials a minute of one worker and of two."""
+    """Yields for each size of batches the trials a minute of one worker and of two."""
     header = ["search", "trials a minute", "after the first", "CPU s a trial"]
     header += ["two are faster by", "after the first"]
     names = ("per_minute", "steady", "cpu", "times", "steady_times")
-    rows = [
-        [kind, *[f"{row[name]:.2f}" for name in names]] for kind, row in found["summary"].items()
-    ]
-    title = f"{found['trials']} trials on {found['cores']} cores"
-    yield f"{title}, medians of {found['rounds']} rounds", header, rows
+    for measured in found["batches"]:
+        rows = [
+            [kind, *[f"{row[name]:.2f}" for name in names]]
+            for kind, row in measured["summary"].items()
+        ]
+        title = f"Batches of {measured['batch']}, {found['trials']} trials, {found['cores']} cores"
+        yield f"{title}, medians of {found['rounds']} rounds", header, rows
 
 
 def driver(found: Sequence[Row]) -> Iterator[Grid]:

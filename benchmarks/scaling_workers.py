@@ -1,9 +1,12 @@
 """Trials per minute of a compute-bound search: one worker beside two, on the cores of this machine.
 
 Each search trains convolutional networks on scikit-learn's digits; their size is fixed, so that
-each trial takes the same work. One worker is the tuner's own process, with a single thread or with
-as many as TensorFlow takes; two are processes, each with its share of the cores. A search runs in
-a process of its own, whose imports do not count; those of the two workers do.
+each trial takes the same work. Batches are large, so that a step is computing above all, or of the
+usual 32, where the threads of a process wait for each other between the short steps.
+
+One worker is the tuner's own process, with a single thread or with as many as TensorFlow takes; two
+are processes, each with its share of the cores. A search runs in a process of its own, the imports
+of which do not count; those of the two workers do.
 
 What these cores can give at all is measured beside: two searches of half the trials that know
 nothing of each other, each with a single thread.
@@ -22,7 +25,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-TRIALS, EPOCHS, ROUNDS = 16, 10, 5
+TRIALS, ROUNDS = 16, 3
+EPOCHS = {256: 15, 32: 10}
+"""For each size of the batches."""
+
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 KINDS = ("one, one thread", "one, all threads", "two", "two searches apart")
 ALONE, ALL_THREADS, TWO, APART = KINDS
@@ -54,7 +60,7 @@ def build(hp: Any) -> Any:
     return model
 
 
-def search(kind: str, trials: int, epochs: int) -> Row:
+def search(kind: str, batch: int, trials: int, epochs: int) -> Row:
     """Returns what one search took.
 
     Returns:
@@ -81,7 +87,8 @@ def search(kind: str, trials: int, epochs: int) -> Row:
         oracle.end_trial = noted
         began, cpu = time.perf_counter(), _cpu_seconds()
         images = x.reshape(-1, 8, 8, 1) / 16
-        tuner.search(images, y, epochs=epochs, validation_split=0.2, verbose=0)
+        fit: dict[str, Any] = {"epochs": epochs, "batch_size": batch, "validation_split": 0.2}
+        tuner.search(images, y, verbose=0, **fit)
         wall = time.perf_counter() - began
         score = float(oracle.get_best_trials()[0].score)
     steady = steady_rate(ends, workers or 1)
@@ -105,11 +112,11 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def measure_elsewhere(kind: str, trials: int, epochs: int) -> Row:
+def measure_elsewhere(kind: str, batch: int, trials: int, epochs: int) -> Row:
     """Runs a search, or two apart, in new processes of one thread or of as many as they take."""
     number = 2 if kind == APART else 1
     command = [sys.executable, "-m", "benchmarks.scaling_workers", kind]
-    command += [str(trials // number), str(epochs)]
+    command += [str(batch), str(trials // number), str(epochs)]
     environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     if kind in (ALONE, APART):
         environment.update(dict.fromkeys(THREADS, "1"))
@@ -118,7 +125,7 @@ def measure_elsewhere(kind: str, trials: int, epochs: int) -> Row:
         for _ in range(number)
     ]
     found = together([_told(process) for process in started])
-    print(f"{kind}: {found}", flush=True)
+    print(f"{kind}, batches of {batch}: {found}", flush=True)
     return found
 
 
@@ -147,10 +154,11 @@ def together(rows: Sequence[Row]) -> Row:
     }
 
 
-def measure(trials: int, epochs: int, rounds: int) -> list[dict[str, Row]]:
+def measure(batch: int, trials: int, epochs: int, rounds: int) -> list[dict[str, Row]]:
     """Runs the searches by turns, each in its own process."""
     return [
-        {kind: measure_elsewhere(kind, trials, epochs) for kind in KINDS} for _ in range(rounds)
+        {kind: measure_elsewhere(kind, batch, trials, epochs) for kind in KINDS}
+        for _ in range(rounds)
     ]
 
 
@@ -179,4 +187,4 @@ def summarize(rounds: Sequence[dict[str, Row]], trials: int) -> dict[str, dict[s
 if __name__ == "__main__":
     from benchmarks import scaling_workers  # its functions are then pickled by their names
 
-    print(json.dumps(scaling_workers.search(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(scaling_workers.search(sys.argv[1], *map(int, sys.argv[2:]))))
