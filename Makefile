@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet
 BENCH_PIP = $(subst $(BIN),$(BENCH)/bin,$(PIP))
 STAMP := $(VENV)/.installed
+BACKENDS := $(VENV)/.backends-installed
 BENCH := .venv-bench
 TYPED := build/typed
 
@@ -16,16 +17,18 @@ export TF_ENABLE_ONEDNN_OPTS := 0
 export KERAS_BACKEND ?= tensorflow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs typed bench compat wheel clean
+.PHONY: help demo test backends lint docs typed bench compat wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## search an MLP for the digits data; ARGS="--help" shows the options
 	@$(BIN)/python examples/quickstart.py $(ARGS)
 
 test: $(STAMP) ## run the tests; ARGS go to pytest
 	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore=tests/compat $(ARGS)
+
+backends: $(BACKENDS) ## install JAX and PyTorch beside: `make test` then runs their cases, too
 
 lint: $(STAMP) typed ## check style and types
 	@$(BIN)/ruff check .
@@ -64,6 +67,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv --without-pip $(VENV)
 	@$(PIP) install -c constraints.txt pip setuptools
 	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[cpu,plots,test,dev,docs]'
+	@touch $@
+
+$(BACKENDS): $(STAMP)
+	@echo "Installing JAX and PyTorch into $(VENV) (once; some minutes)"
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[backends]'
 	@touch $@
 
 # Searches of other packages, some of which need an older NumPy.
