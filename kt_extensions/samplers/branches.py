@@ -26,20 +26,17 @@ class Branch:
     """The configurations with one level of one dimension.
 
     Args:
-        dimension: Number of the dimension.
-        coordinate: The level's center.
-        rows: Array `(n,)`, which trials have it.
+        held: Array `(d,)`, the coordinates of the level's center, and of what the dimension is
+            conditional on; NaN where they are free.
+        rows: Array `(n,)`, which trials have the level.
     """
 
-    dimension: int
-    coordinate: float
+    held: Array
     rows: Mask
 
     def fix(self, points: Array) -> Array:
-        """Returns points, array `(m, d)`, moved to the level."""
-        points = points.copy()
-        points[:, self.dimension] = self.coordinate
-        return points
+        """Returns points, array `(m, d)`, moved to the branch."""
+        return np.where(np.isnan(self.held), points, self.held)
 
 
 def other_branch(history: History, rng: np.random.Generator) -> Branch | None:
@@ -59,7 +56,7 @@ def other_branch(history: History, rng: np.random.Generator) -> Branch | None:
     >>> space = SearchSpace([Dimension("a", Options(("x", "y")))])
     >>> history = from_observations(space, [{"a": "x"}, {"a": "y"}], [2.0, 1.0])
     >>> other_branch(history, np.random.default_rng(0))
-    Branch(dimension=0, coordinate=0.25, rows=array([ True, False]))
+    Branch(held=array([0.25]), rows=array([ True, False]))
     """
     best = history.X[history.ranking()[0]]
     open_to = np.flatnonzero(branching(history.space) & ~np.isnan(best))
@@ -69,7 +66,7 @@ def other_branch(history: History, rng: np.random.Generator) -> Branch | None:
     size = int(history.space.sizes[dimension])
     settled = int(history.space.dimensions[dimension].domain.level(best[dimension]))
     level = (settled + int(rng.integers(1, size))) % size
-    return branch_at(history, dimension, level)
+    return branch_at(history, dimension, level, best)
 
 
 def sometimes_other(
@@ -88,10 +85,31 @@ def fixed(points: Array, branch: Branch | None) -> Array:
     return points if branch is None else branch.fix(points)
 
 
-def branch_at(history: History, dimension: int, level: int) -> Branch:
-    """Returns the branch with a level of a dimension."""
+def branch_at(history: History, dimension: int, level: int, near: Array) -> Branch:
+    """Returns the branch with a level of a dimension.
+
+    Args:
+        history: The trials so far.
+        dimension: Number of the dimension.
+        level: Number of the level.
+        near: Array `(d,)`, a configuration in which the dimension is active: what it is conditional
+            on is held as there.
+    """
     low, high = history.space.dimensions[dimension].domain.edges(np.array(level))
-    return Branch(dimension, float(low + high) / 2, levels_of(history, dimension) == level)
+    held = np.where(_ancestors(history.space, dimension), near, np.nan)
+    held[dimension] = float(low + high) / 2
+    return Branch(held, levels_of(history, dimension) == level)
+
+
+@lru_cache(maxsize=1024)
+def _ancestors(space: SearchSpace, dimension: int) -> Mask:
+    """Tells what a dimension is conditional on, directly or not: array `(d,)`."""
+    found = np.zeros(len(space), bool)
+    for condition in {c for scope in space.dimensions[dimension].scopes for c in scope}:
+        parent = space.index[condition.parent]
+        found |= _ancestors(space, parent)
+        found[parent] = True
+    return found
 
 
 def levels_of(history: History, dimension: int) -> Levels:

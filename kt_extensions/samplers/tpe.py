@@ -148,7 +148,8 @@ def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> Bra
     order = _levels_by_best(levels, history.y, int(history.space.sizes[dimension]))
     order = order[order != settled]
     odds = 1.0 / np.arange(1, len(order) + 1)
-    return branch_at(history, dimension, int(rng.choice(order, p=odds / odds.sum())))
+    level = int(rng.choice(order, p=odds / odds.sum()))
+    return branch_at(history, dimension, level, history.X[good[of_good >= 0][0]])
 
 
 def _levels_by_best(levels: Rows, y: Array, size: int) -> Rows:

@@ -1,5 +1,7 @@
 """Branches of a space: which dimensions have them, and which trials lie in one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -51,11 +53,46 @@ def test_levels_are_those_of_the_trials_and_minus_one_where_inactive():
 
 def test_a_branch_has_the_trials_of_its_level_and_moves_points_there():
     history = history_of({"kind": "b"}, {"kind": "a", "rate": 0.5}, {"kind": "b"})
-    branch = branch_at(history, SPACE.index["kind"], 1)
+    branch = branch_at(history, SPACE.index["kind"], 1, history.X[1])
     assert branch.rows.tolist() == [True, False, True]
     points = np.full((2, len(SPACE)), 0.9)
     assert [SPACE.decode(point)["kind"] for point in branch.fix(points)] == ["b", "b"]
     assert (points == 0.9).all()
+
+
+NESTED = SearchSpace(
+    [
+        Dimension("kind", Options(("sgd", "adam", "lion", "rms"))),
+        Dimension("momentum", Options(("none", "plain")), conditional_on("kind", "sgd", "rms")),
+        Dimension("nesterov", Options((False, True)), conditional_on("momentum", "plain")),
+        Dimension("rate", Interval(0.0, 1.0)),
+    ]
+)
+SGD = {"kind": "sgd", "momentum": "plain", "nesterov": True, "rate": 0.4}
+
+
+def test_what_a_nested_dimension_is_conditional_on_is_held():
+    history = from_observations(NESTED, [SGD, {"kind": "adam", "rate": 0.1}], [1.0, 2.0])
+    branch = branch_at(history, NESTED.index["nesterov"], 0, history.X[0])
+    points = np.random.default_rng(0).random((50, len(NESTED)))
+    found = [NESTED.decode(point) for point in branch.fix(points)]
+    rates = [values.pop("rate") for values in found]
+    assert found == [{"kind": "sgd", "momentum": "plain", "nesterov": False}] * 50
+    assert rates == points[:, 3].tolist()
+
+
+@pytest.mark.parametrize("name", ["gp", "pso", "tpe"])
+def test_proposals_of_another_branch_are_in_it(name):
+    rng = np.random.default_rng(0)
+    values = [NESTED.decode(point) for point in rng.random((30, len(NESTED)))] + [SGD]
+    order = [values != SGD for values in values]
+    history = from_observations(NESTED, values, np.add(order, rng.random(31) / 10))
+    sampler = dataclasses.replace(REGISTRY[name](), explore=1.0)
+    proposed = [
+        NESTED.decode(sampler.suggest(history, np.random.default_rng(seed))) for seed in range(60)
+    ]
+    within = [v for v in proposed if v.get("momentum") == "plain" and not v["nesterov"]]
+    assert len(within) >= 10
 
 
 def test_another_branch_is_never_that_of_the_best_trial():
@@ -91,6 +128,7 @@ def test_without_branches_no_random_number_is_drawn():
 
 def test_points_are_moved_only_if_there_is_a_branch():
     points = np.full((2, len(SPACE)), 0.9)
-    branch = branch_at(history_of({"kind": "b"}), SPACE.index["kind"], 1)
+    history = history_of({"kind": "b"})
+    branch = branch_at(history, SPACE.index["kind"], 1, history.X[0])
     np.testing.assert_array_equal(fixed(points, None), points)
     np.testing.assert_array_equal(fixed(points, branch), branch.fix(points))

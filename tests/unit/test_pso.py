@@ -266,17 +266,17 @@ class TestExploration:
     def test_is_drawn_to_the_best_of_the_category(self):
         history = table_of(self.SPACE, self.ROWS).history()
         swarm, rng = _Swarm(history, 2), np.random.default_rng(0)
-        particle = swarm.particle(branch_at(history, 0, 0), rng)
+        particle = swarm.particle(branch_at(history, 0, 0, history.X[0]), rng)
         np.testing.assert_allclose(particle.shared, [SGD, 0.1, 0.1])
         np.testing.assert_allclose(particle.position, [SGD, 0.1, 0.1])
-        untried = swarm.particle(branch_at(history, 0, 3), rng)
+        untried = swarm.particle(branch_at(history, 0, 3, history.X[0]), rng)
         np.testing.assert_allclose(untried.shared, untried.position)
 
     def test_moves_in_the_dimensions_of_the_category(self):
         rows = [([ADAM, 0.2], 2.0), ([LION, 0.9], 1.0), ([SGD, 0.6], 3.0), ([LION, 0.9], 4.0)]
         history = table_of(OPTIMIZERS, rows).history()
         rng = np.random.default_rng(0)
-        particle = _Swarm(history, 2).particle(branch_at(history, 0, 1), rng)
+        particle = _Swarm(history, 2).particle(branch_at(history, 0, 1, history.X[0]), rng)
         assert particle.moving.all()
         np.testing.assert_allclose(particle.position, [SGD, 0.6])
         np.testing.assert_allclose(particle.shared, [ADAM, 0.2])
