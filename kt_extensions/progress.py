@@ -117,8 +117,7 @@ class SearchProgress:
             if trial.status in _FINISHED:
                 self._count(trial)
         self._finished_before = self._finished
-        if hasattr(self._oracle, "explanation"):
-            self._console.print(self._oracle.explanation(), soft_wrap=True, highlight=False)
+        self._explain()
         if self._console.is_jupyter:
             self._notebook = NotebookView(self._view)
             self._notebook.start()
@@ -137,6 +136,7 @@ class SearchProgress:
         Args:
             trial: The trial that is about to run, for the first time or again.
         """
+        self._explain()
         self._number(trial)
         self._running[trial.trial_id] = _Running(f"trial {trial.trial_id}  {_values(trial)}")
         self._refresh()
@@ -200,6 +200,12 @@ class SearchProgress:
         self._best: Any = None
         self._front: list[Any] = []  # the trials of the Pareto front
         self._running: dict[str, _Running] = {}
+
+    def _explain(self) -> None:
+        """Prints which algorithm an oracle has chosen that chooses one, if that is news."""
+        news = getattr(self._oracle, "new_explanation", lambda: None)()
+        if news:
+            self._console.print(news, soft_wrap=True, highlight=False)
 
     def _number(self, trial: Any) -> int:
         return self._numbers.setdefault(trial.trial_id, len(self._numbers) + 1)

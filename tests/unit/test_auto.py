@@ -85,6 +85,32 @@ def test_a_stock_tuner_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.count(WHY) == 1
 
 
+class Few(kt.HyperModel):
+    """Has an empty build: its trials tell the space."""
+
+    def build(self, hp: kt.HyperParameters) -> Any:
+        pass
+
+
+class Told(Search):
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> float:
+        hp = trial.hyperparameters
+        more = hp.Float("x", 0.0, 1.0) if len(self.oracle.trials) > 2 else 0.0
+        return float(hp.Choice("few", [1.0, 2.0, 3.0]) + more)
+
+
+def test_says_it_once_the_trials_have_told_the_space_and_again_if_it_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> list[str]:
+        Told(Few(), max_trials=6, directory=tmp_path).search()
+        return [line for line in capsys.readouterr().out.splitlines() if "algorithm" in line]
+
+    gp = "Search algorithm: GP (6 trials, 2 hyperparameters)."
+    assert said() == ["Search algorithm: Random (all 3 configurations will be tried).", gp]
+    assert said() == [gp], "the search that had ended"
+
+
 def test_another_sampler_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Search(Line(), max_trials=3, sampler=TPE(n_startup=2), directory=tmp_path).search()
     assert capsys.readouterr().out.startswith("Search algorithm: TPE(n_startup=2")
