@@ -50,6 +50,7 @@ class Chief:
         self._lending = Lending(oracle, leases, begin, end)
         self._roster = Roster(patience, clock)
         self._is_over = False  # the oracle has no more trials
+        self._is_alone = False  # and has said so
         self._waits_until = clock() + patience  # for a worker, if the search was over before
         self._clock = clock
         with locked(oracle):
@@ -75,11 +76,14 @@ class Chief:
             self._lending.check(caller, caller.trial)
 
     def leave(self, caller: Caller) -> None:
-        """Takes the trial back from a worker that ends before it."""
+        """Takes the trial back from a worker that ends before it, and tells of its error."""
         self._hear(caller)
         if caller.tuner in self.oracle.ongoing_trials:
             self._lending.take_back(caller.tuner)
         self._roster.dismiss(caller.tuner)
+        if caller.message is not None and self.error is None:
+            warnings.warn(f"{caller.tuner} has ended with {caller.message}", stacklevel=2)
+        self._tell_if_nobody_is_left()
 
     def create_trial(self, caller: Caller | None, tuner_id: str) -> Trial:
         """Returns the next trial for a worker; see `keras_tuner.Oracle.create_trial`.
@@ -134,6 +138,8 @@ class Chief:
         if self._lending.has_ended(caller, trial.trial_id):
             return  # the worker has not got the answer when it said so before
         self._lending.check(caller, trial.trial_id)
+        if caller is None:
+            self._roster.hear_of_keras_tuner(self._lending.holder(trial.trial_id))
         trial.message = _message(caller, trial)
         with self._ending_if_it_fails():
             self._lending.finish(trial, caller and caller.instance)
@@ -145,7 +151,7 @@ class Chief:
         for name in self._roster.silent():
             if self._lending.lease_of(name) is not None:
                 self._let_go_of(name)
-                self._tell_if_nobody_is_left()
+        self._tell_if_nobody_is_left()
 
     def has_finished(self) -> bool:
         """Whether the search has ended, and all workers that live know it."""
@@ -177,6 +183,7 @@ class Chief:
             caller: The worker; `None` if it is a tuner of KerasTuner's.
             asking: Its name if it asks for a trial.
         """
+        self._is_alone = False
         died, name, instance = False, asking, None
         if caller is not None:
             died, name, instance = self._roster.hear(caller), caller.tuner, caller.instance
@@ -197,12 +204,17 @@ class Chief:
         warnings.warn(f"{said[0].upper()}{said[1:]}: its trial is taken back.", stacklevel=3)
 
     def _tell_if_nobody_is_left(self) -> None:
-        if self.oracle._retry_queue and self._roster.nobody_is_left():
-            warnings.warn(
-                f"Trials {self.oracle._retry_queue} wait for a worker, and none is left. Start "
-                "one; or end the chief, and start it again some time, and it goes on.",
-                stacklevel=3,
-            )
+        """Tells, once, that all workers have gone and the search has not ended."""
+        gone = bool(self._roster.workers) and self._roster.nobody_is_left()
+        if self._is_alone or not gone or self._lending.running() or self.has_finished():
+            return
+        self._is_alone = True
+        again = self.oracle._retry_queue
+        warnings.warn(
+            f"{f'Trials {again} wait' if again else 'The search waits'} for a worker, and none is "
+            "left. Start one; or end the chief, and start it again some time, and it goes on.",
+            stacklevel=3,
+        )
 
     def _take_back(self, name: str, death: str | None) -> None:
         with self._ending_if_it_fails():

@@ -49,15 +49,19 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
 
     @contextlib.contextmanager
     def alive(self) -> Iterator[None]:
-        """Sends heartbeats meanwhile, and says so at the end if the worker leaves before time."""
+        """Sends heartbeats meanwhile, and says at the end if, and why, it leaves before time."""
         self._refused, self._connection.has_ended = None, False
         heart = Heart(self._period, self._beat)
         heart.start()
+        why = None
         try:
             yield
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise
         finally:
             heart.stop()
-            self._leave()
+            self._leave(why)
 
     # What KerasTuner's tuners call.
 
@@ -143,10 +147,11 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
             if running is not None:
                 running.refused = str(refusal)
 
-    def _leave(self) -> None:
+    def _leave(self, why: str | None) -> None:
         if not self._connection.has_ended:
+            farewell = self._caller(self._running, act=wire.LEAVE, message=why)
             with contextlib.suppress(Dismissed, TrialTakenOver):
-                self._tell(self._caller(self._running, act=wire.LEAVE), _FAREWELL)
+                self._tell(farewell, _FAREWELL)
         self._running = None
 
     def _tell(self, caller: Caller, seconds: float) -> None:

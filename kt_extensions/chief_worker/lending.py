@@ -75,6 +75,10 @@ class Lending:
         trial = self._oracle.ongoing_trials.get(name)
         return None if trial is None else self._leases.held.get(trial.trial_id)
 
+    def holder(self, trial_id: str) -> str:
+        """Returns the name of the worker that has a trial."""
+        return self._leases.held[trial_id].tuner
+
     def running(self) -> list[Lease]:
         """Returns the leases of all trials that workers run."""
         return list(self._leases.held.values())

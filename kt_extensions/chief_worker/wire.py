@@ -31,7 +31,8 @@ class Caller(NamedTuple):
         instance: Names this run of the worker alone.
         trial: The trial that it is running; `None` if it is running none.
         act: `BEAT` if the call only tells that the worker lives, `LEAVE` that it is about to end.
-        message: Why the trial that is reported to end has failed.
+        message: Why the trial that is reported to end has failed, or the error by which the worker
+            is about to end.
 
     Example:
 

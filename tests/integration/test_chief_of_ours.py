@@ -19,7 +19,16 @@ from keras_tuner.engine.trial import Trial
 from tensorboard.plugins.hparams import api_pb2
 
 import kt_extensions as kte
-from tests.faults.chief_program import N_TRIALS, SHORT, Search, free_port, note, variables
+from tests.faults.chief_program import (
+    N_TRIALS,
+    ORACLES,
+    SHORT,
+    Declaring,
+    Search,
+    free_port,
+    note,
+    variables,
+)
 from tests.integration.test_hparams_tensorboard import Backend
 from tests.nursery import Nursery, until
 
@@ -103,6 +112,31 @@ def test_failures_are_told_with_their_messages_and_end_the_search(
         assert failure["message"].startswith("Traceback (most recent call last):")
         assert failure["message"].endswith(f"ValueError: broken in w0{long}\n")
     assert {trial["message"] for trial in failed} == {f["message"] for f in failures}
+
+
+def refuse(folder: str) -> None:
+    Refusing(ORACLES["ours"](), Declaring(), directory=folder, project_name="project").search()
+
+
+class Refusing(kte.Tuner):
+    """Ends with an error that ends a search."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        raise kt.errors.FatalValueError(f"wrong in {self.tuner_id}")
+
+
+def test_the_error_of_the_last_worker_is_told(
+    make_search: Callable[..., Search], nursery: Nursery, tmp_path: Path
+) -> None:
+    search = make_search()
+    chief = search.start("chief")
+    at = variables("w0", search.port)
+    assert nursery.start(refuse, str(tmp_path), output=tmp_path / "w0.txt", **at).wait(20) == 1
+    until(lambda: "none is left" in chief.output, told=lambda: chief.output)
+    assert "w0 has ended with FatalValueError: wrong in w0" in chief.output
+    worker = search.start("w1")
+    assert (worker.wait(20), chief.wait(20)) == (0, 0), chief.output
+    assert statuses(search) == ["COMPLETED"] * N_TRIALS
 
 
 def test_the_trial_that_an_ended_search_has_left_is_run_when_it_goes_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,48 @@ def test_the_same_answer_is_given_twice(search: Search) -> None:
     assert search.oracle._run_times[trial.trial_id] == 1
     assert search.oracle.end_order == [trial.trial_id]
     assert search.oracle.trials[trial.trial_id].score == 0.5
+
+
+# No worker is left.
+
+
+def said_while(search: Search, *act: Any) -> list[str]:
+    """What the chief says when a worker leaves, or is silent for long."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for caller in act:
+            search.chief.leave(caller)
+        for _ in range(3):
+            search.wait(PATIENCE + 1)
+    return [str(warning.message) for warning in caught]
+
+
+def test_the_chief_tells_of_the_error_of_its_last_worker(search: Search) -> None:
+    trial = search.create(A)
+    error = A._replace(trial=trial.trial_id, act=LEAVE, message="FatalValueError: no 'loss'")
+    first, second = said_while(search, error)
+    assert first == "a has ended with FatalValueError: no 'loss'"
+    assert second.startswith("Trials ['0'] wait for a worker, and none is left. Start one")
+    assert not search.chief.has_finished()
+
+
+def test_the_chief_tells_that_its_last_worker_has_gone_between_two_trials(search: Search) -> None:
+    search.run(A, search.create(A))
+    [gone] = said_while(search)
+    assert gone.startswith("The search waits for a worker, and none is left.")
+    search.chief.beat(A)
+    assert len(said_while(search, A._replace(act=LEAVE))) == 1
+
+
+def test_the_chief_is_silent_while_there_is_a_worker_and_after_the_end(search: Search) -> None:
+    trial = search.create(None)
+    assert said_while(search) == []
+    search.run(None, trial)
+    search.chief.watch()
+    for _ in range(2):
+        search.run(A, search.create(A))
+    assert search.create(A).status == "STOPPED"
+    assert said_while(search) == []
 
 
 # A worker that is started again.
