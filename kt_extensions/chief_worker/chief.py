@@ -53,6 +53,7 @@ class Chief:
         self._is_alone = False  # and has said so
         self._waits_until = clock() + patience  # for a worker, if the search was over before
         self._clock = clock
+        self._watched = clock()
         with locked(oracle):
             for lease in self._lending.take_up():
                 self._roster.expect(lease.tuner, lease.instance)
@@ -147,7 +148,14 @@ class Chief:
     # What the chief does by itself.
 
     def watch(self) -> None:
-        """Takes the trials back from workers that are silent for too long."""
+        """Takes the trials back from workers that are silent for too long.
+
+        A chief that was stopped itself, and so is not called for long, has not listened.
+        """
+        now, before = self._clock(), self._watched
+        self._watched = now
+        if now - before > self._roster.patience / 2:
+            self._roster.hear_all()
         for name in self._roster.silent():
             if self._lending.lease_of(name) is not None:
                 self._let_go_of(name)

@@ -67,6 +67,10 @@ class Leases:
             self.deaths.setdefault(trial_id, []).append(death)
         self._save()
 
+    def revoke(self, trial_id: str, death: str) -> None:
+        """Takes back that a worker has died of a trial: it lives. What follows is to save it."""
+        self.deaths[trial_id].remove(death)
+
     def close(self, trial_id: str) -> None:
         """Notes that a trial has ended."""
         self.deaths.pop(trial_id, None)

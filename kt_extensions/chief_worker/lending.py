@@ -36,7 +36,8 @@ class Lending:
         self._oracle = oracle
         self._leases = leases
         self._begin, self._end = begin, end
-        self._let_go: dict[str, Caller] = {}  # by trial, the worker that was silent for too long
+        self._let_go: dict[str, tuple[Caller, str | None]] = {}
+        # By trial, the worker that was silent for too long, and the death that this was taken for.
         self._ended_by: dict[str, str | None] = {}  # by trial, the run of a worker
 
     def take_up(self) -> Iterator[Lease]:
@@ -114,15 +115,17 @@ class Lending:
         lease = self._leases.held.get(trial_id)
         if lease is not None and lease.instance == (caller and caller.instance):
             return
-        let_go = self._let_go.get(trial_id)
-        if caller is None or let_go is None or let_go[:2] != caller[:2]:
+        silent, death = self._let_go.get(trial_id, (None, None))
+        if caller is None or silent is None or silent[:2] != caller[:2]:
             raise taken_over(trial_id)
+        if death is not None:
+            self._leases.revoke(trial_id, death)
         self._hand(trial_id, caller.tuner)
         self.lend(self._oracle.trials[trial_id], caller.tuner, caller.instance)
 
     def let_go(self, caller: Caller, death: str | None) -> None:
         """Takes the trial back from a worker that is silent for too long."""
-        self._let_go[self._oracle.ongoing_trials[caller.tuner].trial_id] = caller
+        self._let_go[self._oracle.ongoing_trials[caller.tuner].trial_id] = caller, death
         self.take_back(caller.tuner, death)
 
     def take_back(self, name: str, death: str | None = None) -> None:

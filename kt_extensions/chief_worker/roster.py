@@ -83,6 +83,11 @@ class Roster:
         if known is not None and known.instance == caller.instance:
             known.heard = self._clock()
 
+    def hear_all(self) -> None:
+        """Notes all workers as heard: nobody listened."""
+        for worker in self.workers.values():
+            worker.heard = self._clock()
+
     def hear_of_keras_tuner(self, name: str) -> None:
         """Notes that a worker that is a tuner of KerasTuner's lives."""
         self.workers[name] = Worker(None, self._clock())

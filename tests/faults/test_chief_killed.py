@@ -131,6 +131,23 @@ def test_a_worker_that_was_only_slow_keeps_its_trial(make_search: Callable[..., 
     assert len(search.notes()) == N_TRIALS
 
 
+def test_a_chief_that_was_stopped_takes_no_worker_for_dead(
+    make_search: Callable[..., Search],
+) -> None:
+    search = make_search()
+    search.hold()
+    chief, *workers = [search.start(name, patience=SHORT) for name in ("chief", "w0", "w1")]
+    search.wait_for(2)
+    chief.signal(signal.SIGSTOP)
+    time.sleep(2 * SHORT)
+    chief.signal(signal.SIGCONT)
+    search.release()
+    check_ended(chief, *workers)
+    check_complete(search)
+    assert "is taken back" not in chief.output
+    assert len(search.notes()) == N_TRIALS
+
+
 @pytest.mark.parametrize("oracle", ["many", "many random"])
 def test_killed_again_and_again(make_search: Callable[..., Search], oracle: str) -> None:
     """Whoever is killed, whenever: no trial is lost, and none begun more often than need be."""

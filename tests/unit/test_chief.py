@@ -74,8 +74,10 @@ class Search:
         self.end(caller, trial)
 
     def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.chief.watch()
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(self.now + PATIENCE / 2, until)
+            self.chief.watch()
 
     def status(self, trial: Trial) -> str:
         return str(self.oracle.trials[trial.trial_id].status)
@@ -117,10 +119,11 @@ def test_heartbeats_keep_a_trial(search: Search) -> None:
 
 def test_workers_that_a_slow_oracle_keeps_waiting_are_not_silent(search: Search) -> None:
     trial = search.create(A)
-    search.now += PATIENCE + 1
-    search.chief.note(A)
-    search.chief.note(Caller("a", "another"))
-    search.chief.watch()
+    for _ in range(5):
+        search.now += PATIENCE / 2
+        search.chief.note(A)
+        search.chief.note(Caller("a", "another"))
+        search.chief.watch()
     assert search.oracle.ongoing_trials["a"].trial_id == trial.trial_id
 
 
@@ -142,9 +145,39 @@ def test_a_worker_that_was_silent_has_its_trial_again_if_nobody_has(search: Sear
     assert search.create(B).trial_id != trial.trial_id
 
 
+def test_a_worker_that_lives_has_not_died_however_often_it_was_silent(search: Search) -> None:
+    trial = search.create(A)
+    for _ in range(4):
+        search.wait(PATIENCE + 1)
+        search.chief.beat(A._replace(trial=trial.trial_id, act=BEAT))
+    assert Leases(search.tuner.project_dir).deaths == {trial.trial_id: []}
+    search.run(A, trial)
+    assert search.status(trial) == "COMPLETED"
+
+
+def test_deaths_of_others_stay_when_a_silent_worker_comes_back(search: Search) -> None:
+    trial = search.create(A)
+    search.create(AGAIN)  # after a death
+    search.wait(PATIENCE + 1)
+    search.chief.beat(AGAIN._replace(trial=trial.trial_id, act=BEAT))
+    [death] = Leases(search.tuner.project_dir).deaths[trial.trial_id]
+    assert death == "a was started again in the midst of it"
+
+
+def test_a_chief_that_was_stopped_itself_lays_it_to_nobody(search: Search) -> None:
+    trials = [search.create(A), search.create(B)]
+    for _ in range(3):
+        search.now += 10 * PATIENCE
+        search.chief.watch()
+    assert search.oracle.ongoing_trials.keys() == {"a", "b"}
+    assert Leases(search.tuner.project_dir).deaths == {}
+    search.wait(PATIENCE + 1)
+    assert search.create(Caller("c", "c1")).trial_id in [trial.trial_id for trial in trials]
+
+
 def test_a_worker_of_kerastuner_is_never_too_silent(search: Search) -> None:
     trial = search.create(None)
-    search.wait(1e9)
+    search.wait(100 * PATIENCE)
     search.run(None, trial)
     assert search.status(trial) == "COMPLETED"
 
