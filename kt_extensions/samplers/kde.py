@@ -32,7 +32,8 @@ class KDE:
     model is their mixture. The largest number of epochs counts most, the more the more trials it
     has; what it leaves goes to the next in the same way. So a search learns from its first short
     trials, and believes the long ones as they come. Trials that still run count as others, so that
-    parallel proposals keep apart; failed ones as the worst.
+    parallel proposals keep apart; failed ones as the worst. Where no trial of their fidelity has a
+    score they are others of the next smaller one.
 
     Args:
         n_startup: Configurations before the first model; until then points of a Sobol sequence. All
@@ -41,7 +42,8 @@ class KDE:
         quantile: Share of the scored trials of a fidelity that count as good.
         most_others: The largest number of other trials of a fidelity; the latest ones are used.
         prior_weight: Weight of the uniform prior among the good trials, in mean weights of one.
-        trust: With how many trials a fidelity has half of what the larger ones leave.
+        trust: With how many trials a fidelity has half of what the larger ones leave. With 0 the
+            largest has all.
         random_share: Probability of a random proposal, so that a misleading fidelity cannot hold
             the search.
 
@@ -100,13 +102,13 @@ class KDE:
 
     def _levels(self, history: History) -> list[_Level]:
         """Returns the trials of each fidelity, the largest first, and what each counts."""
-        budget = full_budgets(history)
+        budget = _modeled_budgets(history)
         levels, left = [], 1.0
-        for value in np.unique(budget[~history.pending])[::-1]:
+        for value in np.unique(budget)[::-1]:
             good, others = self._split(history, np.flatnonzero(budget == value))
             n = len(good) + len(others)
             levels.append(_Level(good, others, left * n / (n + self.trust)))
-            left -= levels[-1].share
+            left *= self.trust / (n + self.trust)
         last = levels[-1]
         return [*levels[:-1], last._replace(share=last.share + left)]
 
@@ -130,13 +132,25 @@ class _Level(NamedTuple):
     share: float
 
 
+def _modeled_budgets(history: History) -> Array:
+    """Returns for each trial the budget in whose model it is.
+
+    Its own, or if no trial of that has a score the next smaller one of which one has, or else the
+    least of these.
+    """
+    budget = full_budgets(history)
+    scored = np.unique(budget[history.completed])
+    modeled: Array = scored[np.maximum(np.searchsorted(scored, budget, side="right") - 1, 0)]
+    return modeled
+
+
 def _density(
     history: History, levels: list[_Level], trials: list[Rows], prior: float
 ) -> ParzenEstimator:
     """Returns the mixture of the densities of some trials of each level."""
     parts, size = [], 0.0
     for level, rows in zip(levels, trials, strict=True):
-        if len(rows):
+        if len(rows) and level.share > 0:
             kernels = trial_kernels(history, rows, _weights(history, rows, rows is level.good))
             parts.append(_scaled(kernels, level.share))
             size += level.share * len(rows)

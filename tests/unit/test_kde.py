@@ -63,6 +63,41 @@ def test_running_trials_repel() -> None:
     assert near(table_of(trials + running)) < near(table_of(trials)) / 2
 
 
+@pytest.mark.parametrize("epochs", [3, 1])
+def test_running_trials_repel_where_none_of_their_fidelity_has_ended(epochs: int) -> None:
+    """A worker that finds nothing to run begins the next bracket, at other epochs."""
+    scored = 4 - epochs  # a smaller fidelity or a larger one
+    trials = [(x, abs(x - 0.3), scored) for x in GRID]
+    running = [(0.3 + 0.002 * i, np.nan, epochs) for i in range(20)]
+
+    def near(table: TrialTable) -> float:
+        return float((abs(proposals(table) - 0.32) < 0.03).mean())
+
+    assert near(table_of(trials + running)) < near(table_of(trials)) / 2
+
+
+def test_a_fidelity_at_which_all_failed_leaves_the_model_to_the_others() -> None:
+    """The trials of one epoch are good at 0.3; enough of them fail after 81."""
+    trials = [(x, abs(x - 0.3), 1) for x in GRID]
+    failed = [(x, np.inf, 81) for x in GRID[:20]]
+    assert abs(np.median(proposals(table_of(trials + failed))) - 0.3) < 0.1
+
+
+def test_without_trust_the_largest_fidelity_is_believed_alone() -> None:
+    short = [(x, abs(x - 0.2), 1) for x in GRID]
+    long = [(x, abs(x - 0.8), 81) for x in GRID[::2]]
+    sampler = KDE(trust=0, random_share=0.0)
+    np.testing.assert_array_equal(
+        proposals(table_of(short + long), sampler), proposals(table_of(long), sampler)
+    )
+
+
+def test_without_trust_where_the_largest_fidelity_has_failed() -> None:
+    trials = [*((x, abs(x - 0.3), 1) for x in GRID), (0.3, np.inf, 81)]
+    found = proposals(table_of(trials), KDE(trust=0, random_share=0.0))
+    assert abs(np.median(found) - 0.3) < 0.1
+
+
 def test_failed_trials_are_never_good() -> None:
     trials = [(x, np.inf if x > 0.5 else 1.0 - x, 1) for x in GRID]
     assert (proposals(table_of(trials)) < 0.55).mean() > 0.9
