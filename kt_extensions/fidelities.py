@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kt_extensions.history import History, Mask
+from kt_extensions.history import History, Mask, Numbers
 from kt_extensions.space.domains import Array
 
 _LEAST = 10  # configurations that a budget needs for scores to be compared at it
@@ -18,10 +18,12 @@ _LEAST = 10  # configurations that a budget needs for scores to be compared at i
 def at_one_fidelity(history: History) -> History:
     """Returns the history for a sampler that knows nothing of schedulers.
 
-    Each configuration is one trial, however often it was promoted. Scores are compared at the
-    largest budget that enough configurations have reached (`d + 1`, at least 10). Those that have
-    not are pruned trials; of those that have gone beyond, the score on the way counts. While a
-    promoted trial runs, its configuration has the score that it was promoted for.
+    Each configuration is one trial, however often it was promoted, in the order in which they were
+    begun. Scores are compared at the largest budget that enough configurations have completed
+    (`d + 1`, at least 10). Those that failed on the way there are failed trials, the others that
+    have not come so far pruned ones; of those that have gone beyond, the score on the way counts,
+    even if they failed then, as the others might, too. While a promoted trial runs, its
+    configuration has the score that it was promoted for.
 
     Args:
         history: The trials so far. Without a scheduler they are returned as they are.
@@ -31,6 +33,7 @@ def at_one_fidelity(history: History) -> History:
     budget = full_budgets(history)
     level = _common_budget(history, budget)
     rows = np.flatnonzero(_standing(history, budget, level))
+    rows = rows[np.argsort(_first_trials(history)[rows], kind="stable")]
     names = ("X", "y", "objectives", "pruned", "proposal", "bracket", "rung", "parent")
     arrays = {name: getattr(history, name)[rows] for name in names}
     arrays["pruned"] = arrays["pruned"] | (np.isfinite(arrays["y"]) & (budget[rows] < level))
@@ -46,11 +49,14 @@ def full_budgets(history: History) -> Array:
 
 
 def _common_budget(history: History, budget: Array) -> float:
-    """Returns the largest budget that enough configurations have reached, or the least of all."""
+    """Returns the largest budget that enough configurations have completed, or the least of all.
+
+    Failed trials do not count: scores are not to be compared where there are none.
+    """
     least = max(_LEAST, len(history.space) + 1)
     for level in np.unique(budget)[::-1].tolist():
-        reached = ~history.pending & (budget >= level)
-        if (reached & ~_continues(history, reached)).sum() >= least:
+        completed = history.completed & (budget >= level)
+        if (completed & ~_continues(history, completed)).sum() >= least:
             return float(level)
     return float(budget.min())
 
@@ -72,3 +78,11 @@ def _continues(history: History, trials: Mask) -> Mask:
     """Tells which trials go on from one of these trials."""
     continues: Mask = (history.parent >= 0) & trials[history.parent]
     return continues
+
+
+def _first_trials(history: History) -> Numbers:
+    """Returns for each trial the number of the first of its configuration."""
+    first = np.where(history.parent >= 0, history.parent, np.arange(len(history)))
+    while (first[first] != first).any():
+        first = first[first]
+    return first

@@ -88,7 +88,43 @@ def test_a_promotion_that_failed(trials: Trials) -> None:
     assert trials.seen()[0.0] == (0.0, False, 1.0)
     for number in numbers[1:]:
         trials.add(0.01 * number, 1.0, 3, parent=number)
+    assert trials.seen()[0.0] == (0.0, False, 1.0)
+    trials.add(0.5, 1.0, 3)
     assert trials.seen()[0.0] == (np.inf, False, 3.0)
+
+
+def test_scores_are_not_compared_where_all_have_failed(trials: Trials) -> None:
+    """Each has the score that it was promoted for; a configuration without one has failed."""
+    for number in ten_at(trials, 1):
+        trials.add(0.01 * number, np.inf, 3, parent=number)
+    trials.add(0.5, np.inf, 1)
+    trials.add(0.6, np.inf, 3)
+    seen = trials.seen()
+    assert [seen[0.01 * i] for i in range(10)] == [(float(i), False, 1.0) for i in range(10)]
+    assert seen[0.5] == (np.inf, False, 1.0)
+    assert seen[0.6] == (np.inf, False, 3.0)
+
+
+def test_a_few_failures_count_where_enough_have_a_score(trials: Trials) -> None:
+    numbers = [*ten_at(trials, 1), trials.add(0.5, 0.1, 1), trials.add(0.6, 0.2, 1)]
+    outcomes = [*range(10), np.inf, np.inf]
+    for number, y in zip(numbers, outcomes, strict=True):
+        trials.add(float(trials.table.history().X[number, 0]), y, 3, parent=number)
+    seen = trials.seen()
+    assert seen[0.01] == (1.0, False, 3.0)
+    assert seen[0.5] == seen[0.6] == (np.inf, False, 3.0)
+
+
+def test_configurations_keep_their_order(trials: Trials) -> None:
+    """A sampler such as PSO knows its particles by it."""
+    trials.table.add_known(np.array([0.95]), 1.0)
+    begun = [(x, trials.add(x, 1.0 - x, 1)) for x in np.linspace(0.1, 0.5, 12).tolist()]
+    promoted = [(x, trials.add(x, 0.5 - x, 3, parent=number)) for x, number in begun[:0:-1]]
+    trials.add(0.6, np.nan, 1)
+    for x, number in promoted[::2]:
+        trials.add(x, 0.1 - x, 9, parent=number)
+    history = at_one_fidelity(trials.table.history())
+    assert history.X[:, 0].tolist() == [0.95, *(x for x, _ in begun), 0.6]
 
 
 def test_trials_of_earlier_searches_were_fully_trained(trials: Trials) -> None:

@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from kt_extensions.history import TrialTable
+from kt_extensions.fidelities import at_one_fidelity
+from kt_extensions.history import Run, TrialTable
 from kt_extensions.samplers import Random, SpaceExhausted, pso
 from kt_extensions.samplers.base import startup_point
 from kt_extensions.samplers.branches import branch_at
@@ -125,6 +126,18 @@ class TestParticle:
         rows = [([0.1 * i, 0.5], float(i)) for i in range(1, 6)]
         np.testing.assert_allclose(particle_of(table_of(SQUARE, rows)).position, [0.4, 0.5])
         np.testing.assert_allclose(particle_of(table_of(SQUARE, rows[:4])).position, [0.3, 0.5])
+
+    def test_keeps_its_trials_when_some_are_promoted(self):
+        table = TrialTable(SQUARE, seed=0)
+        for number, parent in enumerate([-1] * 13 + [*range(11, 0, -1)]):
+            x = np.array([0.05 * (number if parent < 0 else parent), 0.5])
+            table.start(str(number), x, x, Run(0, int(parent >= 0), 1 if parent < 0 else 3, parent))
+            table.finish(str(number), x, 1.0 - x[0])
+        swarm = _Swarm(at_one_fidelity(table.history()), 2)
+        particle = swarm.particle(None, np.random.default_rng(0))
+        np.testing.assert_allclose(particle.position, [0.55, 0.5])
+        np.testing.assert_allclose(particle.velocity, [0.1, 0.0])
+        np.testing.assert_allclose(particle.personal, [0.55, 0.5])
 
     def test_velocity_is_the_difference_of_proposals(self):
         steps = SearchSpace([Dimension("n", LinearSteps(1, 4, 1))])
