@@ -16,6 +16,7 @@ from kt_extensions import hparams
 from kt_extensions.data import made
 from kt_extensions.isolation import Outcome, check
 from kt_extensions.oracles.by_hand import is_waiting, take_up
+from kt_extensions.oracles.interrupted import requeue
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Call, Crew
 from kt_extensions.parallel.devices import visible_gpus
@@ -58,7 +59,10 @@ class ParallelTrials(ContinuedByHand):
         Raises:
             ValueError: If something that the trials need cannot be handed to a process.
         """
-        if not self._workers.are_elsewhere or is_chief() or is_worker():
+        for_others = is_chief() or is_worker()
+        if not for_others:
+            requeue(self.oracle)
+        if not self._workers.are_elsewhere or for_others:
             super()._run_trials(args, kwargs)
             return
         self.on_search_begin()

@@ -182,6 +182,67 @@ def test_errors_end_a_search_that_can_go_on(tmp_path: Path, places: Any, place: 
     assert [trial.score for trial in again.oracle.trials.values()] == list(range(6))
 
 
+class Interrupted(kte.Tuner):
+    """Is interrupted, while trial 1 runs, by the first trial that has the status `when`."""
+
+    when: str | None = None
+    deadline: float | None = None
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        while int(trial.trial_id) == 1 and not Path(self.project_dir, "go").exists():
+            time.sleep(0.05)
+        return float(trial.trial_id)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        super().on_trial_end(trial)
+        self._interrupt(trial)
+
+    def pre_create_trial(self) -> None:
+        assert self.deadline is None or time.monotonic() < self.deadline, "it waits for ever"
+
+    def _create(self, place: int) -> Trial:
+        trial = super()._create(place)
+        self._interrupt(trial)
+        return trial
+
+    def _interrupt(self, trial: Trial) -> None:
+        if trial.status == self.when:
+            raise KeyboardInterrupt
+
+
+def two_epochs(hp: kt.HyperParameters) -> kt.Oracle:
+    objective = kt.Objective("default_objective", "min")
+    return kt.oracles.HyperbandOracle(objective, max_epochs=2, factor=2, hyperparameters=hp)
+
+
+@pytest.mark.parametrize(
+    ("make", "when", "n_trials"),
+    [
+        (lambda hp: kte.oracles.TPEOracle(max_trials=2, hyperparameters=hp), "COMPLETED", 2),
+        (two_epochs, "IDLE", 5),
+    ],
+    ids=["ours", "hyperband of KerasTuner's"],
+)
+def test_the_same_tuner_goes_on_after_an_interrupt(
+    tmp_path: Path, make: Any, when: str, n_trials: int
+) -> None:
+    """What the second worker had is run again, though the next search begins with the first."""
+    hp = kt.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    search = Interrupted(make(hp), directory=tmp_path, workers=2)
+    search.when = when
+    with pytest.raises(KeyboardInterrupt):
+        search.search(verbose=0)
+    [left] = search.oracle.ongoing_trials
+    assert left == "tuner0.1"
+    search.when, search.deadline = None, time.monotonic() + 120
+    Path(search.project_dir, "go").touch()
+    search.search(verbose=0)
+    assert statuses(search) == ["COMPLETED"] * n_trials
+    assert [trial.score for trial in search.oracle.trials.values()] == list(range(n_trials))
+    assert len(search.oracle.end_order) == n_trials
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_failures_are_counted_and_told(tmp_path: Path, places: Any, place: str) -> None:
     failing = tuner(tmp_path, "failing", **places[place])
