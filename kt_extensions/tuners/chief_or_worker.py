@@ -72,6 +72,7 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
     def _end_for_worker(self, trial: Trial) -> None:
         """Ends, in the chief, a trial that a worker has run."""
         self.oracle.end_trial(trial)
+        self.save()
 
     def _work(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Runs trials as KerasTuner's `search` does, but for those that others take over."""

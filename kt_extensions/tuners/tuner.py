@@ -225,7 +225,9 @@ class Tuner(ToldSearch):
                 try:
                     super().search(*fit_args, **fit_kwargs)
                 finally:
+                    self._seconds_before, self._began = self._seconds(), None
                     self._log_for_workers()
+                    self._write_state(self.get_state())
             return
         verbose = fit_kwargs.get("verbose", 1)
         if "verbose" in fit_kwargs:

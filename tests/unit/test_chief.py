@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ from kt_extensions.chief_worker import Chief, Dismissed, Leases, TrialTakenOver,
 from kt_extensions.chief_worker.connection import Connection
 from kt_extensions.chief_worker.leases import FILE_NAME, Lease
 from kt_extensions.chief_worker.wire import BEAT, LEAVE, Caller, error_of
+from kt_extensions.tuners import chief_or_worker
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*taken back", "ignore:.*none is left")
 PATIENCE = 60
@@ -86,6 +88,12 @@ class Search:
 @pytest.fixture(params=ORACLES)
 def search(request: pytest.FixtureRequest, tmp_path: Path) -> Search:
     return Search(tmp_path, request.param)
+
+
+def as_chief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
 
 
 # A worker that is silent.
@@ -341,6 +349,37 @@ def test_without_the_leases_trials_are_run_anew(search: Search, damaged: str) ->
     assert search.create(B).trial_id == trial.trial_id
 
 
+def seconds_of(tuner: Any) -> float:
+    return float(json.loads(Path(tuner._get_tuner_fname()).read_text())["seconds"])
+
+
+def test_the_time_of_searching_is_saved_with_each_trial(search: Search) -> None:
+    trial = search.create(A)
+    search.tuner._seconds_before = 100.0
+    search.run(A, trial)
+    assert seconds_of(search.tuner) == pytest.approx(100, abs=5)
+    search.begin()
+    assert search.tuner._seconds() >= 100
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("why")])
+def test_a_chief_that_ends_saves_the_time_of_searching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    def serve(chief: Chief) -> None:
+        tuner._began -= 100
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(chief_or_worker, "serve", serve)
+    as_chief(monkeypatch)
+    tuner = Search(tmp_path, "ours").tuner
+    with contextlib.nullcontext() if error is None else pytest.raises(RuntimeError, match="why"):
+        tuner.search()
+    assert seconds_of(tuner) == pytest.approx(100, abs=5)
+    assert Search(tmp_path, "ours").tuner._seconds() == tuner._seconds()
+
+
 def test_another_search_of_the_same_chief_goes_on(search: Search) -> None:
     trials = [search.create(caller) for caller in (A, B)]
     leases = Leases(search.tuner.project_dir)
@@ -408,8 +447,7 @@ def test_a_chief_that_is_started_again_after_the_end_ends(search: Search) -> Non
 
 
 def test_too_many_failures_end_the_search(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    as_chief(monkeypatch)
     search.oracle.max_consecutive_failed_trials = 1
     trial, _ = search.create(A), search.create(B)
     search.end(A._replace(message="why"), trial, "FAILED")
