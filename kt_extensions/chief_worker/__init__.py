@@ -2,7 +2,7 @@
 
 from kt_extensions.chief_worker.chief import Chief
 from kt_extensions.chief_worker.client import WorkerClient
-from kt_extensions.chief_worker.leases import Leases
+from kt_extensions.chief_worker.leases import Leases, is_unfinished
 from kt_extensions.chief_worker.patience import patience
 from kt_extensions.chief_worker.server import serve
 from kt_extensions.chief_worker.wire import ChiefGone, Dismissed, TrialTakenOver
@@ -14,6 +14,7 @@ __all__ = [
     "Leases",
     "TrialTakenOver",
     "WorkerClient",
+    "is_unfinished",
     "patience",
     "serve",
 ]

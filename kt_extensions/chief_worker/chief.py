@@ -92,6 +92,7 @@ class Chief:
         Raises:
             Dismissed: If an error has ended the search, and the worker is one of ours.
         """
+        tuner_id = tuner_id if caller is None else caller.tuner
         self._hear(caller, tuner_id)
         trial = self._next(tuner_id)
         self._dismiss_after_error(caller)

@@ -103,6 +103,15 @@ def has_ended(folder: str | os.PathLike[str]) -> bool:
     return bool(_read(os.path.join(folder, FILE_NAME)).get("ended", False))
 
 
+def is_unfinished(folder: str | os.PathLike[str]) -> bool:
+    """Whether a chief has begun a search in a project folder that has not come to its end.
+
+    It was killed, or ended by an error.
+    """
+    state = _read(os.path.join(folder, FILE_NAME))
+    return bool(state) and not (state.get("ended") and state.get("over"))
+
+
 def _read(file: str) -> dict[str, Any]:
     """Returns what is in the file; nothing if there is none, or it is damaged."""
     try:

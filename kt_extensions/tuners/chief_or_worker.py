@@ -14,6 +14,7 @@ from kt_extensions.chief_worker import (
     Leases,
     TrialTakenOver,
     WorkerClient,
+    is_unfinished,
     patience,
     serve,
 )
@@ -30,7 +31,9 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if is_chief():
-            _reopen(kwargs.get("directory"), kwargs.get("project_name"))
+            _reopen(_folder(kwargs), kwargs.get("overwrite", False))
+        elif is_worker():
+            _check_name(kwargs.get("tuner_id"))
         super().__init__(*args, **kwargs)
         if is_worker():
             self.oracle = WorkerClient(self.oracle._oracle, self.project_dir, patience())
@@ -98,6 +101,37 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
             warnings.warn(str(refusal), RuntimeWarning, stacklevel=4)
 
 
-def _reopen(directory: Any, project_name: str | None) -> None:
-    """Lets workers that start meanwhile know that a search that had ended goes on."""
-    Leases(os.path.join(directory or ".", project_name or "untitled_project")).reopen()
+def _folder(kwargs: dict[str, Any]) -> str:
+    """Returns the project folder."""
+    name = kwargs.get("project_name") or "untitled_project"
+    return os.path.join(kwargs.get("directory") or ".", name)
+
+
+def _reopen(folder: str, overwrite: bool) -> None:
+    """Lets workers that start meanwhile know that a search that had ended goes on.
+
+    Raises:
+        RuntimeError: If one that has not ended is to be deleted.
+    """
+    if overwrite and is_unfinished(folder):
+        raise RuntimeError(
+            "Expected a chief without overwrite=True, since a scheduler that starts it again would "
+            f"have it begin anew each time. Received: overwrite=True, and in {folder!r} a search "
+            "of a chief that has not come to its end. Leave it out, and the search goes on. Or, to "
+            "begin anew, end the workers and delete the folder, or choose another `project_name`."
+        )
+    Leases(folder).reopen()
+
+
+def _check_name(tuner_id: str | None) -> None:
+    """Checks that a worker has no other name than that by which its chief knows it.
+
+    Raises:
+        ValueError: If it has.
+    """
+    name = os.environ.get("KERASTUNER_TUNER_ID")
+    if tuner_id not in (None, name):
+        raise ValueError(
+            "Expected no `tuner_id` in a worker: its name is that of the environment variable "
+            f"KERASTUNER_TUNER_ID, {name!r}. Received: tuner_id={tuner_id!r}. Leave it out."
+        )

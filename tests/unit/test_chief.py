@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import warnings
 from pathlib import Path
@@ -47,10 +48,14 @@ class Search:
         self.folder, self._kind = folder, oracle
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, **kwargs: Any) -> None:
         """Makes the chief, or one after it was killed."""
         self.tuner = kte.Tuner(
-            ORACLES[self._kind](), Declaring(), directory=self.folder, project_name="project"
+            ORACLES[self._kind](),
+            Declaring(),
+            directory=self.folder,
+            project_name="project",
+            **kwargs,
         )
         self.tuner.save()
         self.oracle = self.tuner.oracle
@@ -378,6 +383,53 @@ def test_a_chief_that_ends_saves_the_time_of_searching(
         tuner.search()
     assert seconds_of(tuner) == pytest.approx(100, abs=5)
     assert Search(tmp_path, "ours").tuner._seconds() == tuner._seconds()
+
+
+@pytest.mark.parametrize("ending", ["killed", "by an error", "at its end"])
+def test_a_search_that_goes_on_is_not_overwritten(
+    search: Search, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """A scheduler starts the chief again with the same arguments."""
+    as_chief(monkeypatch)
+    search.begin()
+    search.run(A, search.create(A))
+    if ending == "at its end":
+        search.chief._lending.finish_search()
+    if ending != "killed":
+        search.chief._lending._leases.end()
+    refused = pytest.raises(RuntimeError, match="Leave it out, and the search goes on")
+    with contextlib.nullcontext() if ending == "at its end" else refused:
+        search.begin(overwrite=True)
+    search.begin()
+    assert len(search.oracle.trials) == (0 if ending == "at its end" else 1)
+
+
+def test_a_chief_without_a_search_may_overwrite(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_chief(monkeypatch)
+    search.begin(overwrite=True)
+    search.run(A, search.create(A))
+    assert len(search.oracle.trials) == 1
+
+
+def test_a_worker_has_the_name_of_its_environment(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_chief(monkeypatch)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "a")
+    made = functools.partial(kte.Tuner, ORACLES["ours"](), Declaring(), directory=search.folder)
+    with pytest.raises(ValueError, match=r"KERASTUNER_TUNER_ID, 'a'\. Received: tuner_id='mine'"):
+        made(tuner_id="mine")
+    assert made(tuner_id="a").tuner_id == made().tuner_id == "a"
+
+
+def test_a_chief_knows_a_worker_by_one_name(search: Search) -> None:
+    """One of an earlier version may ask for a trial by another."""
+    trial = search.create(A, "mine")
+    assert search.oracle.ongoing_trials.keys() == {"a"}
+    search.run(A, trial)
+    assert search.status(trial) == "COMPLETED"
 
 
 def test_another_search_of_the_same_chief_goes_on(search: Search) -> None:
