@@ -20,9 +20,14 @@ SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
 SMALL = ["--trials", "4", "--epochs", "1"]
 SRUN = """#!/bin/bash
 # SLURM's, on this machine: the command once for each task.
+while [[ $1 == --* ]]; do echo "$1" >> options; shift; done
 for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" & workers+=($!); done
 for worker in "${workers[@]}"; do wait "$worker" || failed=1; done
 exit "${failed:-0}"
+"""
+PYTHON = f"""#!/bin/sh
+echo "$KERASTUNER_TUNER_ID ${{CUDA_VISIBLE_DEVICES-all}}" >> gpus
+exec {sys.executable} "$@"
 """
 
 
@@ -34,7 +39,7 @@ def place(tmp_path: Path) -> Path:
     programs.mkdir()
     (programs / "srun").write_text(SRUN)
     (programs / "hostname").write_text("#!/bin/sh\necho 127.0.0.1\n")
-    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (programs / "python").write_text(PYTHON)
     for program in programs.iterdir():
         program.chmod(0o755)
     return tmp_path
@@ -43,7 +48,17 @@ def place(tmp_path: Path) -> Path:
 def environment(place: Path, **variables: str) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, sys.path))
     path = f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": paths, **variables}
+    own = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    return {**own, "PATH": path, "PYTHONPATH": paths, **variables}
+
+
+def slurm(n_tasks: int) -> dict[str, str]:
+    """What a job finds in its environment."""
+    return {
+        "SLURM_NTASKS": str(n_tasks),
+        "SLURM_CPUS_PER_TASK": "3",
+        "SLURM_JOB_ID": str(free_port() - 20000),
+    }
 
 
 def free_port() -> int:
@@ -94,18 +109,19 @@ def test_scripts_are_valid_shell(script: Path) -> None:
 
 
 def test_a_slurm_job_searches_with_a_chief_and_workers(place: Path) -> None:
-    job = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": str(free_port() - 20000)}
-    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **job)
+    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **slurm(2))
     (output,) = output_of(started)
     assert started.returncode == 0, output
     check_search(place / "results")
     assert output.count("digits: the 4 best of 4 trials") == 1  # the chief's, and no worker's
+    assert (place / "options").read_text() == "--cpus-per-task=3\n"
+    gpus = set((place / "gpus").read_text().splitlines())
+    assert gpus == {"chief -1", "worker-0 all", "worker-1 all"}
 
 
 def test_a_slurm_job_ends_when_its_workers_have_failed(place: Path) -> None:
     (place / "bin" / "srun").write_text("#!/bin/sh\nexit 1\n")
-    job = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": str(free_port() - 20000)}
-    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **job)
+    started = run(["bash", str(FOLDER / "search.sbatch"), *SMALL], place, **slurm(2))
     output_of(started)
     assert started.returncode == 1
 
@@ -152,6 +168,7 @@ def test_the_manifests_fit_together() -> None:
     assert not service["selector"].items() <= workers["template"]["metadata"]["labels"].items()
     own = variables("search-chief", "10.0.0.5")
     assert own["KERASTUNER_TUNER_ID"] == "chief" and own["KERASTUNER_ORACLE_IP"] == "10.0.0.5"
+    assert own["CUDA_VISIBLE_DEVICES"] == "-1"
     ids = {variables("search-workers", "", i)["KERASTUNER_TUNER_ID"] for i in range(8)}
     assert workers["completionMode"] == "Indexed" and workers["completions"] == len(ids)
     worker = variables("search-workers", "")
