@@ -33,11 +33,13 @@ class Outcome(NamedTuple):
         value: What it has returned.
         error: What it has raised; `None` if it has returned.
         death: How its process has ended, if that was before the call; a trial's message.
+        began: Whether the call may have begun, and be the cause of the death.
     """
 
     value: Any = None
     error: BaseException | None = None
     death: str | None = None
+    began: bool = True
 
     @classmethod
     def of(cls, kind: str, content: Any, traceback: str) -> Outcome:

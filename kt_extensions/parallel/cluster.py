@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from kt_extensions.parallel.devices import GROWTH
 from kt_extensions.parallel.ray_worker import Desk, Worker
@@ -15,12 +15,24 @@ _STORE = 200_000_000  # bytes of the object store of a cluster on this machine, 
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
+class Death(NamedTuple):
+    """How an actor has died.
+
+    Args:
+        reason: A sentence.
+        is_loss: Whether its process or its node has ended, rather than its own code has failed.
+    """
+
+    reason: str
+    is_loss: bool
+
+
 class Cluster:
     """A Ray cluster with a desk on the driver's node.
 
     Args:
-        resources: What each worker needs: `"CPU"`, `"GPU"`, `"memory"` in bytes, or what the nodes
-            were started with.
+        resources: What each worker needs: `"CPU"`, one if it is not told, `"GPU"`, `"memory"` in
+            bytes, or what the nodes were started with.
         environment: Variables of the workers' environment.
         n_bytes: How large the data are that will be put into the object store.
         address: That of a cluster. `None` for the one that `ray.init` was called for, or that
@@ -47,7 +59,7 @@ class Cluster:
         address: str | None,
     ) -> None:
         self._ray = ray = _imported()
-        self._resources = dict(resources)
+        self._resources = {"CPU": 1, **resources}
         self._environment = dict(environment)
         self._is_own = not ray.is_initialized()
         if self._is_own:
@@ -72,13 +84,16 @@ class Cluster:
             done, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
         return list(done)
 
-    def told(self, reference: Any) -> tuple[Any, str | None]:
+    def told(self, reference: Any) -> tuple[Any, Death | None]:
         """Returns what an actor tells, or how it has died."""
+        errors = self._ray.exceptions
         try:
             return self._ray.get(reference), None
-        except self._ray.exceptions.RayError as error:
+        except errors.RayError as error:
             lines = [line for line in str(error).splitlines() if line.strip()]
-            return None, f"The Ray worker has died ({type(error).__name__}). {' '.join(lines)}"
+            reason = f"The Ray worker has died ({type(error).__name__}). {' '.join(lines)}"
+            is_loss = isinstance(error, errors.RayActorError) and not error.actor_init_failed
+            return None, Death(reason, is_loss)
 
     def requests(self) -> Any:
         """Returns a reference to what workers will have asked next."""
@@ -91,7 +106,7 @@ class Cluster:
     def worker(self, number: int, *hired: Any) -> Any:
         """Starts a worker, as soon as there is room for it."""
         needs = dict(self._resources)
-        n_cpus, n_gpus = needs.pop("CPU", 1), needs.pop("GPU", 0)
+        n_cpus, n_gpus = needs.pop("CPU"), needs.pop("GPU", 0)
         threads = str(max(1, int(n_cpus)))
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC")
         own = {name: threads for name in names}

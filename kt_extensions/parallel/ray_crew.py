@@ -18,7 +18,7 @@ from kt_extensions.isolation import Outcome
 from kt_extensions.isolation.channel import portable, replies
 from kt_extensions.isolation.endings import with_last_lines
 from kt_extensions.parallel.base import Call, Ended
-from kt_extensions.parallel.cluster import Cluster
+from kt_extensions.parallel.cluster import Cluster, Death
 
 _CENSUS = 2.0  # seconds between two looks at the size of the cluster
 _PATIENCE = 60.0  # seconds without any worker after which the user is told
@@ -27,10 +27,14 @@ _STILLBORN = 3  # workers in a row that have died before they were ready, after 
 
 @dataclass
 class _Worker:
-    """An actor, and what is awaited of it: that it is ready, or the end of its call."""
+    """An actor, and what is awaited of it: that it is ready, or the end of its call.
+
+    `met` is its answer to a question right before the call: nobody watches an idle worker.
+    """
 
     actor: Any
     awaited: Any
+    met: Any = None
     is_ready: bool = False
     replies: Mapping[str, Callable[..., Any]] | None = None
 
@@ -68,16 +72,20 @@ class RayCrew:
     ) -> None:
         packed = _packed(content)
         size = len(packed[0]) + sum(array.nbytes for array in packed[1])
-        self._cluster = Cluster(resources or {"CPU": 1}, environment, size, address)
+        prepared = cloudpickle.dumps(prepare)
         folders = os.getcwd(), [folder for folder in sys.path if folder]
-        shared = self._cluster.put(packed)
-        self._hired = (cloudpickle.dumps(prepare), shared, folders)
         self._count = count
         self._workers: dict[int, _Worker] = {}
-        self._n_hired = self._n_stillborn = 0
+        self._n_hired = self._n_stillborn = self._n_at_loss = 0
         self._next_census = self._alone_since = time.monotonic()
         self._is_told = False
-        self._requests = self._cluster.requests()
+        self._cluster = Cluster(resources or {}, environment, size, address)
+        try:
+            self._hired = prepared, self._cluster.put(packed), folders
+            self._requests = self._cluster.requests()
+        except BaseException:
+            self._cluster.close()
+            raise
 
     def idle(self) -> list[int]:
         """Returns the workers that can run a call."""
@@ -88,6 +96,7 @@ class RayCrew:
         """Has an idle worker run a call."""
         hired = self._workers[worker]
         hired.replies = replies(call.objects)
+        hired.met = hired.actor.is_ready.remote()
         hired.awaited = hired.actor.run.remote(cloudpickle.dumps(call.function), call.arguments)
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -134,10 +143,13 @@ class RayCrew:
         told, death = self._cluster.told(worker.awaited)
         if death is not None:
             del self._workers[number]
-            if worker.is_ready:
-                return Ended(number, Outcome(death=with_last_lines(death, [])))
-            self._note_stillborn(death)
-            return None
+            self._cluster.kill(worker.actor)  # it may be out of reach only, and run the call still
+            if not worker.is_ready:
+                self._note_stillborn(number, death)
+                return None
+            _, before = self._cluster.told(worker.met)
+            reason = with_last_lines(death.reason, [])
+            return Ended(number, Outcome(death=reason, began=before is None))
         worker.awaited = None
         if not worker.is_ready:
             worker.is_ready, self._n_stillborn = True, 0
@@ -164,13 +176,26 @@ class RayCrew:
         actor = self._cluster.worker(number, *self._hired)
         self._workers[number] = _Worker(actor, actor.is_ready.remote())
 
-    def _note_stillborn(self, death: str) -> None:
+    def _note_stillborn(self, number: int, death: Death) -> None:
+        """Notes that a worker has died before it was ready.
+
+        Those that are lost together, with their node as a rule, count once, and none does while
+        others work.
+        """
+        if death.is_loss:
+            warnings.warn(
+                f"A worker was lost before it was ready; another one is started. {death.reason}",
+                stacklevel=2,
+            )
+            if number < self._n_at_loss or any(w.is_ready for w in self._workers.values()):
+                return
+            self._n_at_loss = self._n_hired
         self._n_stillborn += 1
         if self._n_stillborn >= _STILLBORN:
             raise RuntimeError(
                 "Expected workers that can import kt_extensions, Keras and its backend on each "
                 f"node of the cluster. Received: {_STILLBORN} in a row that have died before that. "
-                f"Install the same packages on all nodes. {death}"
+                f"Install the same packages on all nodes. {death.reason}"
             )
 
 

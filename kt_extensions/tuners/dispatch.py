@@ -31,7 +31,8 @@ class Tuner(Protocol):
 class Dispatch:
     """Gives trials to idle workers until there are no more.
 
-    A trial whose worker has died is given to another, unless it has been the death of three.
+    A trial whose worker has died is given to another, unless it has been the death of three. Of a
+    worker that was dead before it got the trial, the trial is not the cause.
 
     Args:
         tuner: The tuner.
@@ -100,7 +101,7 @@ class Dispatch:
         outcome = ended.outcome
         if outcome.death is None:
             trial.hyperparameters, trial.status, trial.message = outcome.returned()
-        elif not self._is_dead(trial, outcome.death):
+        elif not (outcome.began and self._is_dead(trial, outcome.death)):
             self._again.append(trial)
             return
         heapq.heappush(self._free, self._places.pop(trial.trial_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,11 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
+from kt_extensions.isolation import Outcome
+from kt_extensions.parallel import Call
 from tests.clusters import two_nodes
 
 # A busy machine may take a minute to start a worker.
@@ -99,6 +103,36 @@ def test_workers_that_die_are_replaced(tmp_path: Path, place: str, request: Any)
     assert ("SIGKILL" if place == "local" else "Ray worker") in trials["3"].message
     assert runs(tuner) == {0: 1, 1: 2, 2: 1, 3: 3, 4: 1, 5: 1}
     assert [f["trial_id"] for f in tuner.failures()] == ["3"]
+
+
+def process(workplace: Any) -> int:
+    return os.getpid()
+
+
+def test_a_trial_is_not_blamed_for_the_death_of_an_idle_ray_worker(cluster: Any) -> None:
+    from kt_extensions.parallel.ray_crew import RayCrew
+
+    asked = Call(process, cloudpickle.dumps(()), {})
+    crew = RayCrew((), print, {}, 1, {"CPU": 1}, cluster.address)
+    with contextlib.closing(crew):
+        pid = run_alone(crew, asked).value
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not is_alive(pid))
+        lost = run_alone(crew, asked)
+        assert "Ray worker has died" in str(lost.death) and not lost.began
+        assert run_alone(crew, asked).value != pid
+
+
+def run_alone(crew: Any, call: Call) -> Outcome:
+    """Runs a call as soon as a worker is idle."""
+    deadline = time.monotonic() + 90
+    while not (idle := crew.idle()):
+        crew.wait(1.0)
+        assert time.monotonic() < deadline
+    crew.submit(idle[0], call)
+    while not (ended := crew.wait(1.0)):
+        assert time.monotonic() < deadline
+    return ended[0].outcome
 
 
 def test_a_node_is_lost_and_another_comes(tmp_path: Path) -> None:
