@@ -29,6 +29,14 @@ def made(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...
     return (*map(_made, args[:1]), *args[1:]), named
 
 
+def are_to_make(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether functions stand for data among the arguments of `fit`, as `made` takes them."""
+    return any(map(_makes, [*args[:1], *map(kwargs.get, _NAMES)]))
+
+
 def _made(data: Any) -> Any:
-    is_function = inspect.isroutine(data) or isinstance(data, functools.partial)
-    return data() if is_function else data
+    return data() if _makes(data) else data
+
+
+def _makes(data: Any) -> bool:
+    return inspect.isroutine(data) or isinstance(data, functools.partial)

@@ -10,6 +10,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
 
 from kt_extensions import declared, hparams
+from kt_extensions.data import made
 from kt_extensions.isolation import Asking, Remote, Workplace
 from kt_extensions.progress import SearchProgress
 from kt_extensions.tuners.continued_by_hand import ContinuedByHand
@@ -64,6 +65,19 @@ def populate(workplace: Workplace, tuner: Any, populate: Any) -> None:
     tuner.hypermodel = workplace.content[0]
     tuner.oracle = Remote(workplace.channel, "oracle")
     populate(tuner)
+
+
+def prepare(workplace: Workplace, hp: kt.HyperParameters) -> kt.HyperParameters:
+    """Returns hyperparameters with those that the hypermodel adds for the data of a search.
+
+    Args:
+        workplace: Its content is the hypermodel and the arguments of `search`.
+        hp: Those that are known.
+    """
+    hypermodel, args, kwargs = workplace.content
+    args, kwargs = made(args, kwargs)
+    hypermodel.prepare_search(hp, *args, **kwargs)
+    return hp
 
 
 def _settle(workplace: Workplace, tuner: Any, logs: bool, shows: bool) -> None:

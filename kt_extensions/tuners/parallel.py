@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cloudpickle
@@ -13,7 +13,7 @@ import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import hparams
-from kt_extensions.data import made
+from kt_extensions.data import are_to_make, made
 from kt_extensions.isolation import Outcome, check
 from kt_extensions.oracles.by_hand import is_waiting, take_up
 from kt_extensions.oracles.interrupted import requeue
@@ -27,6 +27,7 @@ from kt_extensions.tuners.dispatch import Dispatch
 from kt_extensions.tuners.elsewhere import Settings, TrialLog
 from kt_extensions.tuners.workers import Workers
 
+_NOTHING: Mapping[str, Any] = {}
 _STAYS = (
     "oracle",
     "hypermodel",
@@ -164,13 +165,35 @@ class ParallelTrials(ContinuedByHand):
             return kt.HyperParameters()  # the trials will tell why
         return outcome.returned()
 
+    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> kt.HyperParameters:
+        """Lets the hypermodel see the data; returns the space with what it adds.
+
+        Data that functions make are made in a process of their own if trials have others than this.
+        """
+        hp = self.oracle.get_space()
+        if not (self._workers.are_elsewhere and are_to_make(args, kwargs)):
+            args, kwargs = self._made(args, kwargs)
+            self.hypermodel.prepare_search(hp, *args, **kwargs)
+            return hp
+        outcome = self._run_alone(
+            Call(at_worker.prepare, cloudpickle.dumps((hp,)), {}), args, kwargs
+        )
+        if outcome.death is not None:
+            raise RuntimeError(
+                "Expected that the functions in `search` can make its data. The process in which "
+                f"they did has ended.\n{outcome.death}"
+            )
+        return outcome.returned()
+
     def _leaves_devices(self) -> bool:
         """Whether this process is to build no models, so that the trials have all devices."""
         return self._workers.isolate or (self._workers.are_elsewhere and bool(visible_gpus()))
 
-    def _run_alone(self, call: Call) -> Outcome:
-        """Runs a call in a process of its own, and waits for its end."""
-        with self._crew((), {}, Workers(isolate=True)) as crew:
+    def _run_alone(
+        self, call: Call, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] = _NOTHING
+    ) -> Outcome:
+        """Runs a call, to which arguments of `fit` are handed, in a process; waits for its end."""
+        with self._crew(args, dict(kwargs), Workers()) as crew:
             return self._outcome(crew, call)
 
     def _outcome(self, crew: Crew, call: Call) -> Outcome:

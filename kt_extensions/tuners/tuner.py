@@ -251,13 +251,8 @@ class Tuner(ToldSearch):
             check_data(fit_args, fit_kwargs)
         if self._folds is not None:
             self._folds.check(fit_args, fit_kwargs)
-        prepare = getattr(self.hypermodel, "prepare_search", None)
-        if prepare is None:
-            return
-        hp = self.oracle.get_space()
-        args, kwargs = self._made(fit_args, fit_kwargs)
-        prepare(hp, *args, **kwargs)
-        self.oracle.update_space(hp)
+        if hasattr(self.hypermodel, "prepare_search"):
+            self.oracle.update_space(self._prepared(fit_args, fit_kwargs))
 
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Runs a trial, and sees to what its process has to remember and to forget."""

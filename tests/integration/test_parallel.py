@@ -279,6 +279,33 @@ def test_data_are_made_where_they_are_needed_once(tmp_path: Path, workers: int |
     KEPT.clear()
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="makes a tf.data.Dataset")
+def test_data_for_our_builders_are_not_made_in_the_program(tmp_path: Path, digits: Any) -> None:
+    """A process of its own sees them before the first trial, and is the one that refuses them."""
+    x, y, log = digits.x[:64], digits.y[:64], tmp_path / "made in"
+
+    def train() -> Any:
+        import tensorflow as tf
+
+        with log.open("a") as file:
+            print(os.getpid(), file=file)
+        return tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
+
+    where: dict[str, Any] = {"max_trials": 3, "workers": 2, "directory": tmp_path}
+    mlp = kte.builders.MLP(input_shape=(64,), outputs=10)
+    searching = kte.TPE(mlp, "val_accuracy", **where)
+    searching.search(train, epochs=1, shuffle=False, validation_data=(x, y), verbose=0)
+    assert statuses(searching) == ["COMPLETED"] * 3
+    processes = set(log.read_text().split())
+    assert str(os.getpid()) not in processes and len(processes) in (2, 3)
+    assert "batch_size" not in [hp.name for hp in searching.oracle.get_space().space]
+    other = kte.builders.MLP(input_shape=(7,), outputs=10)
+    refusing = kte.TPE(other, "val_accuracy", project_name="refusing", **where)
+    with pytest.raises(ValueError, match="input_shape"):
+        refusing.search(train, epochs=1, shuffle=False, validation_data=(x, y), verbose=0)
+    assert refusing.oracle.trials == {}
+
+
 def test_arrays_are_not_copied_for_each_trial(tmp_path: Path) -> None:
     """The array that a worker gets is the same one in all its trials."""
     search = tuner(tmp_path, "data", workers=2)
