@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import keras_tuner as kt
 import numpy as np
@@ -23,7 +24,7 @@ from kt_extensions.oracles.shared import declared_as
 from kt_extensions.pruners import Pruner
 from kt_extensions.reports import Message, Score
 from kt_extensions.samplers import Sampler, SpaceExhausted
-from kt_extensions.schedulers import AllAlike, Done, Scheduler, Wait
+from kt_extensions.schedulers import ASHA, AllAlike, Done, Scheduler, Wait
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -40,7 +41,8 @@ class SamplerOracle(OutcomeOracle):
             float to minimize. Of a list the search looks for the Pareto front; a trial's `score`
             is, as in KerasTuner, their sum, those to maximize subtracted.
         max_trials: Number of trials after which the search ends, or `None` for no limit. Defaults
-            to 10.
+            to 10; with a scheduler to `None` if it ends by itself, as Hyperband does, and to 100 if
+            it does not, as ASHA.
         seed: Integer, the seed of the search; 0 is one too. Defaults to a random one, which a
             resumed search keeps.
         hyperparameters: Optional `keras_tuner.HyperParameters`, to override or declare
@@ -82,7 +84,7 @@ class SamplerOracle(OutcomeOracle):
     def __init__(
         self,
         objective: Any = None,
-        max_trials: int | None = 10,
+        max_trials: int | Literal["auto"] | None = "auto",
         seed: int | None = None,
         hyperparameters: kt.HyperParameters | None = None,
         allow_new_entries: bool = True,
@@ -95,12 +97,14 @@ class SamplerOracle(OutcomeOracle):
         pruner: Pruner | None = None,
         warm_start: Sequence[str | os.PathLike[str]] = (),
     ) -> None:
-        _check_limit("max_trials", max_trials, 1)
         _check_limit("max_retries_per_trial", max_retries_per_trial, 0)
         _check_limit("max_consecutive_failed_trials", max_consecutive_failed_trials, 1)
         _check_limit("seed", seed, 0)
         check_part("sampler", sampler, "suggest", "kt_extensions.samplers.TPE()")
         check_part("scheduler", scheduler, "next", "kt_extensions.schedulers.ASHA()")
+        if max_trials == "auto":
+            max_trials = _default_limit(scheduler)
+        _check_limit("max_trials", max_trials, 1)
         check_part("pruner", pruner, "verdict", "kt_extensions.pruners.Median()")
         check_part("hyperparameters", hyperparameters, "space", "keras_tuner.HyperParameters()")
         super().__init__(
@@ -115,7 +119,7 @@ class SamplerOracle(OutcomeOracle):
         self.given_seed = seed
         self.seed = random.randrange(2**31) if seed is None else int(seed)
         self.sampler = sampler or self._make_default_sampler()
-        self.scheduler = scheduler or AllAlike()
+        self.scheduler = _told_limit(scheduler, max_trials) or AllAlike()
         self.schedule = self.scheduler.description
         self.pruner = pruner
         self.warm_start = _checked_folders(warm_start)
@@ -328,6 +332,19 @@ class SamplerOracle(OutcomeOracle):
 def _check_limit(name: str, value: Any, least: int) -> None:
     if value is not None:
         check_integer(name, value, least)
+
+
+def _default_limit(scheduler: Scheduler | None) -> int | None:
+    if scheduler is None or isinstance(scheduler, AllAlike):
+        return 10
+    return 100 if scheduler.n_trials is None else None
+
+
+def _told_limit(scheduler: Scheduler | None, max_trials: int | None) -> Scheduler | None:
+    """Returns the scheduler, which, if it is ASHA, trains one to the end by then."""
+    if isinstance(scheduler, ASHA) and scheduler.max_trials is None:
+        return replace(scheduler, max_trials=max_trials)
+    return scheduler
 
 
 def _checked_folders(folders: Any) -> tuple[str, ...]:

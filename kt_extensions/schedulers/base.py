@@ -61,7 +61,7 @@ class Scheduler(Protocol):
         """Returns what is to run next.
 
         Args:
-            history: The trials so far.
+            history: The trials so far. Pruned ones have the score of failed ones.
             exhausted: Whether there are no new configurations to start with.
         """
 
@@ -72,7 +72,7 @@ class Scheduler(Protocol):
         """Tells which trials may still be promoted, whatever is going to happen.
 
         Args:
-            history: The trials so far.
+            history: The trials so far, as in `next`.
             left: How many trials may still begin, promotions included; `None` for no limit.
 
         Returns:

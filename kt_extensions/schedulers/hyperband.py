@@ -25,8 +25,9 @@ class Hyperband:
 
     When all trials of a rung have ended, the best of them go on in the next. Failed trials rank
     last. A promoted trial that fails is replaced by the next best, so that failures never leave a
-    bracket without a trial that reaches the top. A worker that finds nothing to run in the brackets
-    that were begun begins the next one.
+    bracket without a trial that reaches the top. One that is pruned is not: it keeps its place, and
+    goes on no further. A worker that finds nothing to run in the brackets that were begun begins
+    the next one.
 
     Args:
         max_epochs: R, the most epochs that a trial is trained. A little more than the largest
@@ -78,7 +79,7 @@ class Hyperband:
     def next(self, history: History, exhausted: bool = False) -> Action:
         """Returns what is to run next; see `Scheduler.next`."""
         begun = int(history.bracket.max(initial=-1)) + 1
-        for number in range(begun):
+        for number in self._unfinished(history):
             run = _next_run(history, number, self._bracket(number), exhausted)
             if run is not None:
                 return Start(run)
@@ -94,14 +95,25 @@ class Hyperband:
     def promotable(self, history: History, left: int | None = None) -> Mask:
         """Tells which trials may still be promoted; see `Scheduler.promotable`.
 
-        Those of a rung may until as many as are wanted have succeeded in the next: one of them
+        Those of a rung may until as many as are wanted have a score in the next: one of them
         replaces a promoted trial that fails.
         """
         mask: Mask = np.zeros(len(history), bool)
-        begun = int(history.bracket.max(initial=-1)) + 1
-        for number in range(begun if left != 0 else 0):
+        for number in self._unfinished(history) if left != 0 else ():
             mask[_promotable(history, number, self._bracket(number))] = True
         return mask
+
+    def _unfinished(self, history: History) -> list[int]:
+        """Returns the numbers of the brackets that were begun and whose last rung is not full."""
+        numbers = np.arange(history.bracket.max(initial=-1) + 1)
+        kinds = len(self.brackets)
+        last = np.array([len(bracket) - 1 for bracket in self.brackets])
+        sizes = np.array([bracket[-1].size for bracket in self.brackets])
+        rows = np.flatnonzero(history.rung == last[history.bracket % kinds])
+        ended = history.bracket[rows[filled(history, rows)]]
+        counts = np.bincount(ended, minlength=len(numbers))
+        unfinished: list[int] = numbers[counts < sizes[numbers % kinds]].tolist()
+        return unfinished
 
     def _bracket(self, number: int) -> Bracket:
         return self.brackets[number % len(self.brackets)]
@@ -157,10 +169,10 @@ def _next_run(history: History, number: int, bracket: Bracket, exhausted: bool) 
     for rung in range(1, len(bracket)):
         if history.pending[members[rung - 1]].any():
             return None
-        failed = np.isinf(history.y[members[rung]])
-        candidates = not_promoted(history, members[rung - 1], members[rung])
-        wanted = _wanted(bracket, rung, len(members[0]))
-        if len(failed) - failed.sum() < wanted and len(candidates):
+        here = members[rung]
+        taken = filled(history, here) | history.pending[here]
+        candidates = not_promoted(history, members[rung - 1], here)
+        if taken.sum() < _wanted(bracket, rung, len(members[0])) and len(candidates):
             return Run(number, rung, bracket[rung].epochs, int(candidates[0]))
     return None
 
@@ -170,8 +182,7 @@ def _promotable(history: History, number: int, bracket: Bracket) -> Numbers:
     members = _members(history, number, bracket)
     found = []
     for rung in range(1, len(bracket)):
-        succeeded = np.isfinite(history.y[members[rung]]).sum()
-        if succeeded < _wanted(bracket, rung, len(members[0])):
+        if filled(history, members[rung]).sum() < _wanted(bracket, rung, len(members[0])):
             below = members[rung - 1]
             found += [not_promoted(history, below, members[rung]), below[history.pending[below]]]
     return np.concatenate([*found, np.zeros(0, int)])
@@ -184,8 +195,19 @@ def _members(history: History, number: int, bracket: Bracket) -> list[Numbers]:
 
 
 def _wanted(bracket: Bracket, rung: int, begun: int) -> int:
-    """Returns how many are to succeed in a rung of a bracket with which so many have begun."""
+    """Returns how many are to fill a rung of a bracket with which so many have begun."""
     return max(bracket[rung].size * begun // bracket[0].size, 1)
+
+
+def filled(history: History, rows: Numbers) -> Mask:
+    """Tells which of some trials need no other in their place: they have a score, or were pruned.
+
+    Args:
+        history: The trials so far.
+        rows: The numbers of the trials.
+    """
+    mask: Mask = np.isfinite(history.y[rows]) | history.pruned[rows]
+    return mask
 
 
 def not_promoted(history: History, rung: Numbers, above: Numbers) -> Numbers:

@@ -142,6 +142,26 @@ def test_a_pruned_trial_is_not_promoted(tmp_path: Path) -> None:
     assert sum(r["parent"] is not None for r in results) == 5
 
 
+def test_a_pruned_promotion_saves_epochs(tmp_path: Path) -> None:
+    """No other trial takes its place."""
+
+    class BeforeTheEnd:
+        def verdict(self, progress: Any) -> str | None:
+            return "long enough" if len(progress.curve) == 8 else None
+
+    def searched(name: str, pruner: Any) -> list[dict[str, Any]]:
+        oracle = oracles.HyperbandOracle(max_epochs=9, seed=3, hyperparameters=declare())
+        made = CurveTuner(oracle, directory=tmp_path, project_name=name, pruner=pruner)
+        made.search(verbose=0)
+        return made.results()
+
+    whole, cut = searched("whole", None), searched("cut", BeforeTheEnd())
+    pruned = [r for r in cut if r["status"] == "PRUNED"]
+    assert any(r["parent"] is not None for r in pruned)
+    assert len(cut) == len(whole) == oracles.HyperbandOracle(max_epochs=9).planned_trials
+    assert sum(r["epochs"] for r in cut) < sum(r["epochs"] for r in whole)
+
+
 @pytest.mark.parametrize("oracle", ORACLES)
 def test_failures_and_their_reasons(tmp_path: Path, oracle: str) -> None:
     searched = tuner(tmp_path, oracle, max_retries_per_trial=1)

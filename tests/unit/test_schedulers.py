@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import kt_extensions.schedulers.hyperband
 from kt_extensions.history import History, TrialTable
 from kt_extensions.schedulers import (
     ASHA,
@@ -17,6 +18,7 @@ from kt_extensions.schedulers import (
     Done,
     Hyperband,
     Scheduler,
+    Start,
     SuccessiveHalving,
     Wait,
 )
@@ -35,15 +37,22 @@ def by_value(x: float, epochs: int, number: int) -> float:
 class Search:
     """A search of a scheduler on several workers, over distinct configurations."""
 
-    def __init__(self, scheduler: Scheduler, outcome: Outcome = by_value, workers: int = 1) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        outcome: Outcome = by_value,
+        workers: int = 1,
+        pruned: Callable[[int], bool] = lambda number: False,
+    ) -> None:
         self.scheduler, self.outcome, self.workers = scheduler, outcome, workers
+        self.pruned = pruned
         self.table = TrialTable(SPACE, seed=0)
         self.random = random.Random(workers)
         self.running: list[int] = []
 
     def run(self, trials: int = 10**6, configurations: int = 10**6) -> History:
         while len(self.table) < trials:
-            history = self.table.history()
+            history = self.table.history().pruned_as_failed()
             exhausted = int((history.parent < 0).sum()) >= configurations
             action = self.scheduler.next(history, exhausted)
             if isinstance(action, Done):
@@ -70,7 +79,8 @@ class Search:
         number = self.running.pop(self.random.randrange(len(self.running)))
         history = self.table.history()
         x, epochs = history.X[number].copy(), int(history.budget[number])
-        self.table.finish(str(number), x, self.outcome(float(x[0]), epochs, number), epochs)
+        y = self.outcome(float(x[0]), epochs, number)
+        self.table.finish(str(number), x, y, epochs, self.pruned(number))
 
 
 def sizes(history: History) -> dict[tuple[int, int], list[int]]:
@@ -192,6 +202,36 @@ class TestHyperband:
         assert history.parent[9:13].tolist() == best[:4].tolist()
         assert history.parent[13:15].tolist() == [10, 11]
 
+    @pytest.mark.parametrize("workers", [1, 7])
+    def test_a_pruned_promotion_is_not_replaced(self, workers: int) -> None:
+        """Pruning saves epochs: no trial is added, and none goes on from one that was pruned."""
+        pruned = range(9, 10**6, 4)
+        history = Search(Hyperband(27), workers=workers, pruned=pruned.__contains__).run()
+        whole = sizes(Search(Hyperband(27), workers=workers).run())
+        assert all(count <= whole[place][0] for place, (count, _) in sizes(history).items())
+        assert not history.pruned[history.parent[history.parent >= 0]].any()
+        assert not Hyperband(27).promotable(history.pruned_as_failed()).any()
+
+    def test_a_pruned_trial_at_the_top_fills_its_place(self):
+        history = Search(Hyperband(9), pruned=(9, 12).__contains__).run()
+        assert history.rung[:13].tolist() == [0] * 9 + [1] * 3 + [2]
+        assert history.parent[12] in (10, 11)
+        assert sizes(history) == sizes(Search(Hyperband(9)).run())
+
+    def test_brackets_that_are_full_are_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The time of a call does not grow with their number."""
+        scheduler = Hyperband(9, iterations=None)
+        history = Search(scheduler).run(trials=300)
+        seen = []
+        whole = kt_extensions.schedulers.hyperband._next_run
+        monkeypatch.setattr(
+            "kt_extensions.schedulers.hyperband._next_run",
+            lambda history, number, *rest: seen.append(number) or whole(history, number, *rest),
+        )
+        assert isinstance(scheduler.next(history), Start)
+        assert history.bracket.max() > 30
+        assert seen == [history.bracket.max()]
+
     def test_all_failing(self):
         history = Search(Hyperband(9), lambda x, e, n: np.inf).run()
         assert sizes(history) == {(0, 0): [9, 1], (1, 0): [5, 3], (2, 0): [3, 9]}
@@ -285,6 +325,55 @@ class TestASHA:
         history = Search(ASHA(9)).run(configurations=9)
         assert sizes(history) == {(0, 0): [9, 1], (0, 1): [4, 3], (0, 2): [2, 9]}
 
+    @pytest.mark.parametrize("workers", [1, 8])
+    @pytest.mark.parametrize("configurations", [1, 2, 8, 40])
+    def test_a_small_space_ends_with_a_full_training(
+        self, configurations: int, workers: int
+    ) -> None:
+        history = Search(ASHA(100), workers=workers).run(configurations=configurations)
+        assert history.budget.max() == 100
+        assert sizes(history)[0, 0] == [configurations, 1]
+
+    @pytest.mark.parametrize(
+        ("failing", "rungs", "parents"),
+        [
+            ((), [2, 3, 4], [5, 11, 12]),
+            ((11,), [2, 2, 3, 4], [5, 10, 12, 13]),
+            ((12,), [2, 3, 2, 3, 4], [5, 11, 10, 13, 14]),
+        ],
+    )
+    def test_in_the_end_the_best_go_on_one_by_one(
+        self, failing: tuple[int, ...], rungs: list[int], parents: list[int]
+    ) -> None:
+        """One that fails is replaced by the next best: trials 5 and 10 have ended in rung 1."""
+        search = Search(ASHA(100), lambda x, e, n: np.inf if n in failing else x)
+        history = search.run(configurations=8)
+        assert history.rung[:11].tolist() == [0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1]
+        assert history.rung[11:].tolist() == rungs
+        assert history.parent[11:].tolist() == parents
+
+    @pytest.mark.parametrize("workers", [1, 8])
+    @pytest.mark.parametrize("seed", range(5))
+    @pytest.mark.parametrize("trials", [5, 20, 100])
+    def test_the_last_trials_train_one_to_the_end(
+        self, trials: int, seed: int, workers: int
+    ) -> None:
+        scheduler = ASHA(100, max_trials=trials)
+        search = Search(scheduler, lambda x, e, n: random.Random(seed + n).random(), workers)
+        history = search.run(trials=trials)
+        assert len(history) == trials
+        assert history.budget.max() == 100
+
+    def test_one_that_was_trained_to_the_end_is_enough(self):
+        """The trials that are left are shared out as ever."""
+        told = Search(ASHA(9, max_trials=100), workers=4).run(trials=100)
+        history = Search(ASHA(9), workers=4).run(trials=100)
+        assert told.parent.tolist() == history.parent.tolist()
+
+    def test_wrong_number_of_trials(self) -> None:
+        with pytest.raises(ValueError, match=r"`max_trials` to be an integer >= 1. Received: 0"):
+            ASHA(max_trials=0)
+
 
 @pytest.mark.parametrize(
     ("scheduler", "trials"),
@@ -329,6 +418,8 @@ class Watched(Search):
         (Hyperband(9), {"configurations": 7}),
         (SuccessiveHalving(27, n=30), {}),
         (ASHA(27), {"trials": 150}),
+        (ASHA(27, max_trials=25), {"trials": 25}),
+        (ASHA(100, max_trials=12), {"trials": 12, "configurations": 9}),
     ],
 )
 def test_only_trials_that_may_be_promoted_are(
