@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 import keras_tuner as kt
-from keras_tuner.engine.trial import Trial
+from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalValueError
 
 from kt_extensions.distribute import Distribution, Strategy, checked
@@ -26,7 +26,8 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
     distribution_strategy: Any
     _distribution = Distribution()
     _workers: Any
-    _has_trained = False
+    _has_trained = False  # in this process
+    _has_completed = False  # a trial of the search, in whichever process
     _set_again: Callable[[], None] | None = None  # in a trial
 
     def _distribute(self, strategy: Strategy | None, given: Any) -> Any:
@@ -42,6 +43,11 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         with self._under_strategy():
             super()._try_run_and_update_trial(trial, *args, **kwargs)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Ends the trial. Once one has completed, a refusal does not end the search any more."""
+        self._has_completed |= trial.status == TrialStatus.COMPLETED
+        super().on_trial_end(trial)
 
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns the model of a trial, built under the strategy."""
@@ -85,8 +91,11 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
 
     def _refuse(self, problem: str | None) -> None:
         """Ends the search, or only the trial if others have been trained before it."""
-        if problem is not None:
-            raise (FailedTrialError if self._has_trained else FatalValueError)(problem)
+        if problem is None:
+            return
+        if self._has_trained or self._has_completed:
+            raise FailedTrialError(problem)
+        raise FatalValueError(problem)
 
 
 @contextlib.contextmanager

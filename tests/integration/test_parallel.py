@@ -138,6 +138,11 @@ class Tuner(kte.Tuner):
     def failing(self, number: int) -> float:
         raise ValueError("on purpose")
 
+    def refused(self, number: int) -> float:
+        if number == 1:
+            self._refuse("refused on purpose")
+        return float(number)
+
     def gpus(self, number: int) -> float:
         time.sleep(0.3)  # so that both workers are needed
         names = ("TF_NUM_INTRAOP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH")
@@ -325,6 +330,14 @@ def test_a_process_for_each_trial_and_many_at_once(tmp_path: Path) -> None:
     search = tuner(tmp_path, "sleeping", n_trials=3, workers=2, isolate=True)
     search.search(verbose=0)
     assert [trial.score for trial in search.oracle.trials.values()] == [0.0, 1.0, 2.0]
+
+
+def test_a_refusal_fails_only_its_trial_once_another_has_completed(tmp_path: Path) -> None:
+    """Also in a process that has trained nothing before, as each is with `isolate`."""
+    search = tuner(tmp_path, "refused", n_trials=3, isolate=True)
+    search.search(verbose=0)
+    assert statuses(search) == ["COMPLETED", "FAILED", "COMPLETED"]
+    assert "FailedTrialError: refused on purpose" in search.oracle.trials["1"].message
 
 
 def test_a_trial_that_was_asked_for_is_run_by_a_worker(tmp_path: Path, digits: Any) -> None:
