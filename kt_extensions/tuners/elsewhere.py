@@ -34,7 +34,7 @@ class Settings:
         self._floatx = keras.config.floatx()
         self._epsilon = keras.config.epsilon()
         self._format = keras.config.image_data_format()
-        self._policy = keras.config.dtype_policy().name
+        self._policy = keras.config.dtype_policy()
         self._filters = list(warnings.filters)
 
     def __call__(self) -> None:
