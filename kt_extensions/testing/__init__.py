@@ -1,4 +1,4 @@
-"""What samplers and pruners must keep, as tests that any one can be run through. Needs pytest.
+"""What samplers, schedulers and pruners must keep, as tests for any of them. Needs pytest.
 
 In a test file:
 
@@ -12,6 +12,7 @@ In a test file:
 from kt_extensions.testing.cases import FINITE_SPACES, SCORES, SEVERAL, SPACES, trial_table
 from kt_extensions.testing.pruners import PROGRESSES, PrunerContract
 from kt_extensions.testing.samplers import SamplerContract, ask, check_processes, proposals, search
+from kt_extensions.testing.schedulers import SchedulerContract
 
 __all__ = [
     "FINITE_SPACES",
@@ -21,6 +22,7 @@ __all__ = [
     "SPACES",
     "PrunerContract",
     "SamplerContract",
+    "SchedulerContract",
     "ask",
     "check_processes",
     "proposals",
