@@ -1,4 +1,7 @@
-"""The oracle keeps its contract with every registered sampler, and with an outside author's."""
+"""The oracle keeps its contract with every registered sampler, and with an outside author's.
+
+Each begins with one warm-up trial.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial
 
-from kt_extensions import samplers
-from kt_extensions.oracles import SamplerOracle
+from kt_extensions import samplers, schedulers
+from kt_extensions.oracles import ASHAOracle, SamplerOracle
 from tests.contract import documented
+from tests.contract.warmed_up import registered, warmed_up
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 
@@ -66,7 +70,7 @@ FINITE = {"finite": (finite, 8), "empty": (empty, 1)}
 class Tuner(kt.Tuner):
     """Scores configurations by the sum of their numbers; some fail in one way or another.
 
-    If the search has two objectives, the second is a part of it, coarsely, to be small.
+    Of two objectives the second is the same, coarsely, to be small: so there is a front.
     """
 
     def __init__(self, declare: Declare, failing: bool, **kwargs: Any) -> None:
@@ -80,7 +84,7 @@ class Tuner(kt.Tuner):
         score = self.score(trial)
         if self.oracle.objective.name != "multi_objective":
             return score
-        values = {"a": score, "b": float(trial.hyperparameters["late"] // 10)}
+        values = {"a": score, "b": score // 20}
         return {**values, "multi_objective": self.oracle.objective.get_value(values)}
 
     def score(self, trial: Trial) -> float:
@@ -103,8 +107,8 @@ def sampler(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> samplers.Sampler:
     if request.param == OUTSIDE:
-        return documented.make_sampler(tmp_path_factory.mktemp("author"))
-    return samplers.REGISTRY[request.param]()
+        return warmed_up(documented.make_sampler(tmp_path_factory.mktemp("author")))
+    return registered(request.param)
 
 
 def search(
@@ -212,3 +216,49 @@ def test_trials_in_parallel(tmp_path: Path, sampler: samplers.Sampler) -> None:
     waiting = [again.create_trial(f"tuner{i}") for i in range(12)]
     assert [trial.hyperparameters.values for trial in waiting[:11]] == [*values[1::2], following]
     assert waiting[11].trial_id == "21"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "limit"),
+    [
+        (None, 10),
+        (schedulers.AllAlike(), 10),
+        (schedulers.Hyperband(9), None),
+        (schedulers.Hyperband(9, iterations=None), 100),
+        (schedulers.ASHA(9), 100),
+    ],
+)
+def test_the_number_of_trials_that_is_not_given(scheduler: Any, limit: int | None) -> None:
+    random = samplers.Random()
+    assert SamplerOracle(sampler=random, scheduler=scheduler).max_trials == limit
+    assert SamplerOracle(None, None, sampler=random, scheduler=scheduler).max_trials is None
+    assert SamplerOracle(None, 7, sampler=random, scheduler=scheduler).max_trials == 7
+    with pytest.raises(ValueError, match=r"integer >= 1. Received: 'some'"):
+        SamplerOracle(None, "some", sampler=random, scheduler=scheduler)  # type: ignore[arg-type]
+
+
+def scheduled(folder: Path, declare: Declare, oracle: kt.Oracle) -> list[int]:
+    """Returns for how many epochs the trials of a search were trained."""
+    tuner = Tuner(declare, False, oracle=oracle, directory=folder, project_name="project")
+    tuner.search(verbose=0)
+    return [values["tuner/epochs"] for values, _, _ in outcome(oracle)]
+
+
+def test_a_scheduler_ends_the_search(tmp_path: Path) -> None:
+    oracle = SamplerOracle(sampler=samplers.Random(), scheduler=schedulers.Hyperband(9))
+    epochs = scheduled(tmp_path, mixed, oracle)
+    assert len(epochs) == 22
+    assert epochs.count(9) == 5
+
+
+@pytest.mark.parametrize(("declare", "trials"), [(finite, 12), (mixed, 40)])
+def test_asha_trains_one_to_the_end(tmp_path: Path, declare: Declare, trials: int) -> None:
+    """Also if the space is small, or the trials are few."""
+    oracles = [
+        ASHAOracle(max_trials=40, max_epochs=100, seed=2),
+        SamplerOracle(None, 40, 2, sampler=samplers.TPE(), scheduler=schedulers.ASHA(100)),
+    ]
+    for number, oracle in enumerate(oracles):
+        epochs = scheduled(tmp_path / str(number), declare, oracle)
+        assert max(epochs) == 100
+        assert trials <= len(epochs) <= 40
