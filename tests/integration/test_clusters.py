@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,15 @@ while [[ $1 == --* ]]; do echo "$1" >> options; shift; done
 for ((i = 0; i < SLURM_NTASKS; i++)); do SLURM_PROCID=$i "$@" & workers+=($!); done
 for worker in "${workers[@]}"; do wait "$worker" || failed=1; done
 exit "${failed:-0}"
+"""
+RAY = f"""#!{sys.executable}
+import sys
+import ray._private.services as services
+services.find_gcs_addresses = set  # those of other programs on this machine are not seen
+if sys.argv[1:2] == ["stop"]:  # and not stopped
+    sys.exit()
+from ray.scripts.scripts import main
+main()
 """
 PYTHON = f"""#!/bin/sh
 echo "$KERASTUNER_TUNER_ID ${{CUDA_VISIBLE_DEVICES-all}}" >> gpus
@@ -126,9 +139,54 @@ def test_a_slurm_job_ends_when_its_workers_have_failed(place: Path) -> None:
     assert started.returncode == 1
 
 
-def manifests() -> dict[tuple[str, str], dict[str, Any]]:
+@pytest.fixture
+def ray_folder(place: Path) -> Iterator[str]:
+    """The folder of a Ray that the test has started; it ends with the test."""
+    pytest.importorskip("ray")
+    (place / "bin" / "ray").write_text(RAY)
+    (place / "bin" / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\n")
+    for name in ("ray", "scontrol"):
+        (place / "bin" / name).chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as made:
+        try:
+            yield made  # the paths of sockets have to be short
+        finally:
+            end_all_of(made)
+
+
+def end_all_of(ray_folder: str) -> None:
+    while own := processes_of(ray_folder):
+        for process in own:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def processes_of(ray_folder: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            if f"RAY_TMPDIR={ray_folder}".encode() in variables:
+                found.append(int(folder.name))
+    return found
+
+
+def test_a_slurm_job_searches_on_ray(place: Path, ray_folder: str) -> None:
+    """On one node: on a machine several would be one to Ray."""
+    job = {"SLURM_JOB_NUM_NODES": "1", "SLURM_JOB_NODELIST": "first", "RAY_TMPDIR": ray_folder}
+    command = ["bash", str(FOLDER / "ray.sbatch"), *SMALL, "--gpus", "0"]
+    started = run(command, place, **slurm(1), **job)
+    (output,) = output_of(started)
+    assert started.returncode == 0, output
+    check_search(place / "results")
+    assert output.count("digits: the 4 best of 4 trials") == 1
+    assert (place / "options").read_text() == "--cpus-per-task=3\n"
+
+
+def manifests(file: str = "kubernetes.yaml") -> dict[tuple[str, str], dict[str, Any]]:
     yaml = pytest.importorskip("yaml")
-    documents = yaml.safe_load_all((FOLDER / "kubernetes.yaml").read_text())
+    documents = yaml.safe_load_all((FOLDER / file).read_text())
     return {(each["kind"], each["metadata"]["name"]): each for each in documents}
 
 
