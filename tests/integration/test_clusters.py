@@ -167,7 +167,8 @@ def processes_of(ray_folder: str) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             variables = (folder / "environ").read_bytes().split(b"\0")
-            if f"RAY_TMPDIR={ray_folder}".encode() in variables:
+            own = f"RAY_TMPDIR={ray_folder}".encode()
+            if any(variable.startswith(own) for variable in variables):
                 found.append(int(folder.name))
     return found
 
@@ -256,3 +257,49 @@ def test_the_pods_search_together(place: Path) -> None:
     outputs = output_of(*started)
     assert [process.returncode for process in started] == [0, 0, 0], outputs
     check_search(place / "shared")
+
+
+RAY_PODS = {
+    "head": ("Deployment", "search-ray-head"),
+    "worker": ("Deployment", "search-ray-workers"),
+    "search": ("Job", "search-ray"),
+}
+
+
+def ray_pod(role: str) -> dict[str, Any]:
+    template = manifests("ray.yaml")[RAY_PODS[role]]["spec"]["template"]
+    assert template["metadata"]["labels"] == {"app": "search-ray", "role": role}
+    return dict(template["spec"])
+
+
+def ray_container(role: str) -> dict[str, Any]:
+    (found,) = ray_pod(role)["containers"]
+    return dict(found)
+
+
+def test_the_manifests_of_ray_fit_together() -> None:
+    found = manifests("ray.yaml")
+    assert set(found) == {("Service", "search-ray-head"), *RAY_PODS.values()}
+    service = found["Service", "search-ray-head"]["spec"]
+    assert service["selector"] == {"app": "search-ray", "role": "head"}
+    assert "type" not in service  # of the cluster's own network
+    (port,) = (each["port"] for each in service["ports"])
+    assert [each["containerPort"] for each in ray_container("head")["ports"]] == [port]
+    assert f"--port={port}" in ray_container("head")["command"]
+    for role, place in RAY_PODS.items():
+        selector = found[place]["spec"].get("selector")
+        assert selector is None or selector["matchLabels"] == {"app": "search-ray", "role": role}
+        command = " ".join(ray_container(role)["command"])
+        assert role == "head" or f"--address=search-ray-head:{port} " in command
+        assert "dashboard" not in command  # it listens within the pod
+        environment = {each["name"]: each for each in ray_container(role)["env"]}
+        token = environment["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"]
+        assert token == {"name": "search-ray", "key": "token"}
+        assert environment["RAY_AUTH_MODE"]["value"] == "token"
+        mounted = {each["name"] for each in ray_container(role).get("volumeMounts", [])}
+        assert mounted == {each["name"] for each in ray_pod(role).get("volumes", [])}
+        assert ("results" in mounted) == (role != "head")
+    worker = ray_container("worker")
+    gpus = worker["resources"]["limits"]["nvidia.com/gpu"]
+    cpus = worker["resources"]["requests"]["cpu"]
+    assert {f"--num-cpus={cpus}", f"--num-gpus={gpus}"} <= set(worker["command"])
