@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from kt_extensions.searches import view_of
+from tests.nursery import until
 
 FOLDER = Path(__file__).parents[2] / "examples" / "clusters"
 SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
@@ -303,3 +305,37 @@ def test_the_manifests_of_ray_fit_together() -> None:
     gpus = worker["resources"]["limits"]["nvidia.com/gpu"]
     cpus = worker["resources"]["requests"]["cpu"]
     assert {f"--num-cpus={cpus}", f"--num-gpus={gpus}"} <= set(worker["command"])
+
+
+def test_the_pods_of_ray_search_together(place: Path, ray_folder: str) -> None:
+    """Each container's command, where every address is this machine's."""
+    port = str(free_port())
+    token = secrets.token_hex(32)
+
+    def start(role: str) -> subprocess.Popen[str]:
+        here = {
+            "search-ray-head:6379": f"127.0.0.1:{port}",
+            "6379": port,
+            "/results": str(place / "shared"),
+            "--trials 40": " ".join(SMALL),
+        }
+        command = ray_container(role)["command"]
+        for there, instead in here.items():
+            command = [word.replace(there, instead) for word in command]
+        plain = {e["name"]: e["value"] for e in ray_container(role)["env"] if "value" in e}
+        own = f"{ray_folder}/{role}"  # as each pod has a /tmp of its own
+        return run(command, place, **plain, RAY_AUTH_TOKEN=token, RAY_TMPDIR=own)
+
+    head = start("head")
+    sockets = "head/ray/session_*/sockets/plasma_store"  # here nodes share a folder, and race
+    until(lambda: list(Path(ray_folder).glob(sockets)))
+    worker = start("worker")
+    until(lambda: list(Path(ray_folder).glob(f"{sockets}.1")))
+    search = start("search")
+    search.wait(60)
+    nodes = [head.poll(), worker.poll()]
+    end_all_of(ray_folder)  # which hold the other end of the pipe, too
+    output, *others = output_of(search, head, worker)
+    assert (search.returncode, nodes) == (0, [None, None]), [output, *others]
+    assert output.count("digits: the 4 best of 4 trials") == 1
+    check_search(place / "shared")
