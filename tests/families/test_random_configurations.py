@@ -1,6 +1,7 @@
 """Random configurations of every family, with everything searched that can be.
 
-Six of each here; `python -m tests.families.configurations FAMILY 0 200` tries more.
+Six of each here, one with each other backend;
+`python -m tests.families.configurations FAMILY 0 200` tries more.
 """
 
 import json
@@ -31,10 +32,10 @@ def test_configuration_trains_and_is_saved(family, seed, tmp_path):
 def test_other_backends(family, backend):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    command = [sys.executable, "-m", "tests.families.configurations", family, "0", "3"]
+    command = [sys.executable, "-m", "tests.families.configurations", family, "0", "1"]
     environment = {**os.environ, "KERAS_BACKEND": backend}
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert f"{backend}: 3 configurations of {family}" in told.stdout
+    assert f"{backend}: 1 configurations of {family}" in told.stdout
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
@@ -44,6 +45,6 @@ def test_replicas_train_alike():
     results = json.loads(told.splitlines()[-1])
     assert results.keys() == FAMILIES.keys()
     for runs in results.values():
-        assert [run["replicas"] for run in runs] == [2, 2, 2]
+        assert [run["replicas"] for run in runs] == [2, 2]
         assert max(run["apart"] for run in runs) < 1e-6
         assert all(math.isfinite(loss) for run in runs for loss in run["losses"])
