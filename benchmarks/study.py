@@ -186,7 +186,8 @@ def overview(results: Results) -> Grid:
         lines.append([method, *scores, *(f"{np.mean(mine[key]):.1f}" for key in _KEYS[2:])])
     header = ["method", "mean rank", "validation", "test", "CPU seconds", "of which suggestions"]
     p = friedman(errors)
-    return f"Means over {len(rows)} data sets (Friedman's p = {p:.3f})", header, lines
+    told = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    return f"Means over {len(rows)} data sets (Friedman's {told})", header, lines
 
 
 def table(results: Results) -> tuple[list[str], list[list[str]]]:
