@@ -50,7 +50,7 @@ class Chief:
         self._lending = Lending(oracle, leases, begin, end)
         self._roster = Roster(patience, clock)
         self._is_over = False  # the oracle has no more trials
-        self._is_alone = False  # and has said so
+        self._is_alone = False  # has said that no worker is left
         self._waits_until = clock() + patience  # for a worker, if the search was over before
         self._clock = clock
         self._watched = clock()

@@ -100,7 +100,7 @@ class ASHA:
         return None
 
     def _is_trained(self, history: History) -> bool:
-        """Tells whether a trial of the last rung has ended with a score."""
+        """Tells whether a trial of the last rung has ended with a score, or was pruned there."""
         top = history.rung == len(self.epochs) - 1
         return bool(filled(history, np.flatnonzero(top)).any())
 

@@ -95,8 +95,8 @@ class Hyperband:
     def promotable(self, history: History, left: int | None = None) -> Mask:
         """Tells which trials may still be promoted; see `Scheduler.promotable`.
 
-        Those of a rung may until as many as are wanted have a score in the next: one of them
-        replaces a promoted trial that fails.
+        Those of a rung may until as many as are wanted have a score in the next or were pruned
+        there: one of them replaces a promoted trial that fails.
         """
         mask: Mask = np.zeros(len(history), bool)
         for number in self._unfinished(history) if left != 0 else ():
