@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,40 +30,41 @@ pytestmark = pytest.mark.filterwarnings("ignore:Still no worker")
 N_TRIALS = 6
 
 
-AFTER: dict[int, Any] = {}
-"""What this process does after so many trials."""
-
-
 class Tuner(kte.Tuner):
     """Notes each run in a file, and dies where its `deadly` says."""
 
     deadly: dict[int, int] = {}  # noqa: RUF012  # how often a trial kills its worker, by number
-    seconds = 0.2
-    together = 1  # each trial waits until so many workers have begun one
-
-    def on_trial_end(self, trial: Trial) -> None:
-        super().on_trial_end(trial)
-        AFTER.pop(len(self.oracle.end_order), lambda: None)()
-
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
         number = int(trial.trial_id)
         runs = Path(self.project_dir, f"runs-{number}")
         with runs.open("a") as file:
             print(os.getpid(), file=file)
-        wait_for(lambda: len(processes(self)) >= self.together)
-        time.sleep(self.seconds)
+        self.work(number)
         if len(runs.read_text().split()) <= self.deadly.get(number, 0):
             os.kill(os.getpid(), signal.SIGKILL)
         return float(number)
 
+    def work(self, number: int) -> None:
+        time.sleep(0.2)
 
-def made(folder: Path, **kwargs: Any) -> Tuner:
+
+class LosingANode(Tuner):
+    """Its third and fourth trial wait for the loss of a node, the others then for a new worker."""
+
+    def work(self, number: int) -> None:
+        if number >= 2:
+            wait_for(Path(self.project_dir, "lost").exists)
+        if number >= 4:
+            wait_for(lambda: len(processes(self)) == 3)
+
+
+def made(folder: Path, cls: type[Tuner] = Tuner, **kwargs: Any) -> Tuner:
     hp = kt.HyperParameters()
     hp.Float("x", 0.0, 1.0)
     oracle = kte.oracles.TPEOracle(
         max_trials=N_TRIALS, seed=0, hyperparameters=hp, max_consecutive_failed_trials=None
     )
-    return Tuner(oracle, directory=folder, project_name="project", **kwargs)
+    return cls(oracle, directory=folder, project_name="project", **kwargs)
 
 
 def runs(tuner: kte.Tuner) -> Counter[int]:
@@ -136,22 +138,23 @@ def run_alone(crew: Any, call: Call) -> Outcome:
 
 
 def test_a_node_is_lost_and_another_comes(tmp_path: Path) -> None:
-    """Trials of the lost node run elsewhere, and the new node gets some."""
+    """The trial of the lost node runs elsewhere, and the new node gets some."""
     with two_nodes() as cluster:
+        tuner = made(tmp_path, LosingANode, parallel="ray", address=cluster.address)
         _, lost = list(cluster.list_all_nodes())
-
-        def exchange() -> None:
+        with (
+            ThreadPoolExecutor() as pool,
+            pytest.warns(UserWarning, match="has died; another one runs the trial") as told,
+        ):
+            searched = pool.submit(tuner.search, verbose=0)
+            wait_for(lambda: {2, 3} <= set(runs(tuner)))
             cluster.remove_node(lost, allow_graceful=False)
+            Path(tuner.project_dir, "lost").touch()
             cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
-
-        tuner = made(tmp_path, parallel="ray", address=cluster.address)
-        tuner.seconds, tuner.together = 2.0, 2
-        AFTER[2] = exchange
-        with pytest.warns(UserWarning, match="has died; another one runs the trial") as told:
-            tuner.search(verbose=0)
+            searched.result()
     assert len([w for w in told if "another one runs" in str(w.message)]) == 1
     assert [t.status for t in tuner.oracle.trials.values()] == ["COMPLETED"] * N_TRIALS
-    assert sum(runs(tuner).values()) <= N_TRIALS + 1
+    assert sum(runs(tuner).values()) == N_TRIALS + 1
 
 
 PROGRAM = """
