@@ -64,7 +64,8 @@ class GP:
     space, options and conditions included; how far values are alike in each dimension, and how
     noisy the scores are, is learned. Bad scores are clipped, so that the model is good where it
     matters; failed trials count as the worst, pruned ones as no better than the median. Pending
-    trials are taken to turn out as expected, so that parallel proposals keep apart.
+    trials are taken to turn out as expected, so that parallel proposals keep apart; an improvement
+    is one on the best of them, too.
 
     The likeliest kernel alone is often too smooth: where trials are few, the search would stay
     where it is. Half of the proposals are therefore hopeful: their kernel is drawn from those that
@@ -80,8 +81,8 @@ class GP:
             best trials; then come several rounds near the best candidates.
         hopeful: Probability of a proposal by the lower confidence bound of the scores with a drawn
             kernel, not by the expected improvement with the likeliest one.
-        width: How many deviations that bound lies below the expected score at most; the number is
-            drawn anew each time, uniformly from 0.
+        width: How many deviations that bound lies below the expected score at most, and half as
+            many while trials are pending; the number is drawn anew each time, uniformly from 0.
         explore: Probability of a proposal with another category than the best trial's, by the
             improvement on the trials with that category. Without effect in a space without
             categories or conditions.
@@ -131,7 +132,8 @@ class GP:
         incumbents, best = model.incumbents(branch)
         region = _Region(history.space, branch, model.lengths, rng)
         if hopeful:
-            value = partial(_hope, model, self.width * rng.random())
+            most = self.width / 2 if history.pending.any() else self.width
+            value = partial(_hope, model, most * rng.random())
         else:
             value = partial(_improvement, model, best)
         n = self.n_candidates
@@ -157,9 +159,10 @@ class _Model:
         self._history = history
         self._embedding = Embedding(history.space, optional_dimensions(history))
         process = self._fitted(self._rows, y, prior, kernel)
+        self._pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
         self._mean, _ = process.predict(self._points(self._rows))
-        pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
-        self._process = process.believing(self._points(pending))
+        self._expected, _ = process.predict(self._points(self._pending))
+        self._process = process.believing(self._points(self._pending))
         self.lengths = np.minimum(np.exp(process.theta[: len(history.space)]), 1.0)
 
     def _fitted(
@@ -183,14 +186,23 @@ class _Model:
         return mean, deviation
 
     def incumbents(self, branch: Branch | None) -> tuple[Array, float]:
-        """Returns the best trials, in a branch if it has any, and the expected score of the best.
+        """Returns the best finished trials, in a branch if it has any, and the best expected score.
 
-        Noise aside: a trial is as good as the model says, which knows its neighbors.
+        Noise aside: a trial is as good as the model says, which knows its neighbors. The score is
+        that of the best trial, pending ones included: a proposal has to improve on these, too.
         """
-        within = np.ones(len(self._rows), bool) if branch is None else branch.rows[self._rows]
-        among = np.flatnonzero(within) if within.any() else np.arange(len(self._rows))
-        order = among[np.argsort(self._mean[among], kind="stable")]
-        return self._history.X[self._rows[order[:_INCUMBENTS]]], float(self._mean[order[0]])
+        within, pending = self._within(branch)
+        order = within[np.argsort(self._mean[within], kind="stable")]
+        best = min(self._mean[order[0]], self._expected[pending].min(initial=np.inf))
+        return self._history.X[self._rows[order[:_INCUMBENTS]]], float(best)
+
+    def _within(self, branch: Branch | None) -> tuple[Rows, Rows]:
+        """Returns which finished and which pending trials are in a branch, or all if none is."""
+        everywhere = np.ones(len(self._history), bool)
+        inside = everywhere if branch is None else branch.rows
+        if not inside[self._rows].any():
+            inside = everywhere
+        return np.flatnonzero(inside[self._rows]), np.flatnonzero(inside[self._pending])
 
 
 @dataclass(frozen=True)

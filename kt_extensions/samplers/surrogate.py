@@ -101,8 +101,7 @@ class Skopt:
             return startup_point(history, rng)
         history = scalarized(history, rng)
         rows, y = _observations(history, self.most_points)
-        predict = self._believing(history, rows, y, rng)
-        best = float(y.min())
+        predict, best = self._believing(history, rows, y, rng)
 
         def value(points: Array) -> Array:
             return _ACQUISITIONS[self.acquisition](self, *predict(points), best)
@@ -118,17 +117,19 @@ class Skopt:
 
     def _believing(
         self, history: History, rows: Rows, y: Array, rng: np.random.Generator
-    ) -> Predict:
+    ) -> tuple[Predict, float]:
         """Returns the model of finished trials that takes what it expects of pending ones as true.
 
-        The kriging believer of Ginsbourger et al.
+        And the best score, of a finished trial or expected of a pending one: a proposal has to
+        improve on these, too. The kriging believer of Ginsbourger et al.
         """
         predict = self._trained(history, rows, y, rng)
         pending = np.flatnonzero(history.pending)[-_MOST_PENDING:]
         if not len(pending):
-            return predict
+            return predict, float(y.min())
         expected, _ = predict(history.X[pending])
-        return self._trained(history, np.append(rows, pending), np.append(y, expected), rng)
+        rows, y = np.append(rows, pending), np.append(y, expected)
+        return self._trained(history, rows, y, rng), float(y.min())
 
     def _trained(self, history: History, rows: Rows, y: Array, rng: np.random.Generator) -> Predict:
         """Returns the model of some trials, a function from points to mean and deviation."""

@@ -142,6 +142,26 @@ class TestSuggest:
         assert abs(second - first) > 1e-5
         assert abs(first - 0.37) < 0.02
 
+    def test_improves_on_pending_trials_too(self):
+        """The pending trial is expected to be the best by far: another one there gains nothing."""
+        x = [v for v in np.linspace(0.02, 0.98, 15) if abs(v - 0.5) > 0.15]
+        y = [(v - 0.5) ** 2 for v in x]
+        first = suggested(history_of(y, x), hopeful=0.0)[0]
+        second = suggested(history_of([*y, np.nan], [*x, first]), hopeful=0.0)[0]
+        assert first == pytest.approx(0.5, abs=0.01)
+        assert abs(second - first) > 0.02
+
+    def test_hopes_for_half_as_much_while_trials_are_pending(self):
+        x = np.linspace(0.02, 0.5, 12)
+        y = (x - 0.25) ** 2
+        alone, together = history_of(y, x), history_of([*y, np.nan], [*x, 0.26])
+
+        def far_away(history, width):
+            points = [suggested(history, seed, hopeful=1.0, width=width)[0] for seed in range(8)]
+            return [point > 0.55 for point in points]
+
+        assert far_away(together, 4.0) == far_away(alone, 2.0) != far_away(alone, 4.0)
+
     def test_avoids_where_trials_fail(self):
         x = np.linspace(0.0, 0.99, 40)
         history = history_of(np.where(x > 0.5, np.inf, 1 - x), x)

@@ -109,6 +109,16 @@ class TestEverySurrogate:
         assert np.mean([bowl(SQUARE.decode(point)) for point in points]) < 0.1
 
 
+def test_the_process_improves_on_pending_trials_too():
+    """The pending trial is expected to be the best by far: another one there gains nothing."""
+    x = [v for v in np.linspace(0.02, 0.98, 15) if abs(v - 0.5) > 0.15]
+    y = [(v - 0.5) ** 2 for v in x]
+    first = suggested(history_of(y, x), surrogate="GP")[0]
+    second = suggested(history_of([*y, np.nan], [*x, first]), surrogate="GP")[0]
+    assert first == pytest.approx(0.5, abs=0.01)
+    assert abs(second - first) > 0.02
+
+
 class TestModel:
     @pytest.mark.parametrize("surrogate", NAMES)
     def test_predicts_the_scores_it_was_trained_by(self, surrogate):
