@@ -203,7 +203,10 @@ class SamplerOracle(OutcomeOracle):
         try:
             return self._next(trial_id)
         except SpaceExhausted:
-            return self._next(trial_id, exhausted=True)
+            response = self._next(trial_id, exhausted=True)
+        if response["status"] == TrialStatus.STOPPED and self.ongoing_trials:
+            return {"status": TrialStatus.IDLE}  # one of them may declare more hyperparameters
+        return response
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Trial:
         """Records metrics of a trial; see `keras_tuner.Oracle.update_trial`.

@@ -374,6 +374,31 @@ def test_a_space_that_only_the_trials_declare(tmp_path: Path) -> None:
     assert {values["kind"] for values in values_of(tuner).values()} == {"sgd", "adam"}
 
 
+def test_a_space_without_more_configurations_may_grow_while_a_trial_runs(tmp_path: Path) -> None:
+    hp = kt.HyperParameters()
+    hp.Boolean("a")
+    oracle = TPEOracle(max_trials=12, seed=0, hyperparameters=hp)
+    oracle._set_project_dir(tmp_path, "project")
+    first, second = oracle.create_trial("a"), oracle.create_trial("b")
+    assert oracle.create_trial("c").status == "IDLE"
+    ended(oracle, second)
+    assert oracle.create_trial("c").status == "IDLE"
+    first.hyperparameters.Boolean("late")
+    oracle.update_space(first.hyperparameters)
+    ended(oracle, first)
+    others = [oracle.create_trial(worker) for worker in "abc"]
+    assert [trial.status for trial in others] == ["RUNNING"] * 3
+    for trial in others:
+        ended(oracle, trial)
+    assert oracle.create_trial("c").status == "STOPPED"
+
+
+def ended(oracle: kt.Oracle, trial: Trial) -> None:
+    oracle.update_trial(trial.trial_id, {"default_objective": 0.5})
+    trial.status = "COMPLETED"
+    oracle.end_trial(trial)
+
+
 # Failures.
 
 
