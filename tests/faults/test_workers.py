@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -79,10 +81,26 @@ def processes(tuner: kte.Tuner) -> set[str]:
     return {pid for file in files for pid in file.read_text().split()}
 
 
+@pytest.fixture(autouse=True)
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has workers and programs import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     with two_nodes() as nodes:
         yield nodes
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """That of a program, to which the cluster of this machine's other programs is unknown."""
+    path = os.pathsep.join(filter(None, sys.path))
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as own:
+        yield {**os.environ, "PYTHONPATH": path, "RAY_TMPDIR": own}  # a short one, for sockets
 
 
 @pytest.mark.parametrize("place", ["local", "ray"])
@@ -137,21 +155,20 @@ def run_alone(crew: Any, call: Call) -> Outcome:
     return ended[0].outcome
 
 
-def test_a_node_is_lost_and_another_comes(tmp_path: Path) -> None:
+def test_a_node_is_lost_and_another_comes(tmp_path: Path, cluster: Any) -> None:
     """The trial of the lost node runs elsewhere, and the new node gets some."""
-    with two_nodes() as cluster:
-        tuner = made(tmp_path, LosingANode, parallel="ray", address=cluster.address)
-        _, lost = list(cluster.list_all_nodes())
-        with (
-            ThreadPoolExecutor() as pool,
-            pytest.warns(UserWarning, match="has died; another one runs the trial") as told,
-        ):
-            searched = pool.submit(tuner.search, verbose=0)
-            wait_for(lambda: {2, 3} <= set(runs(tuner)))
-            cluster.remove_node(lost, allow_graceful=False)
-            Path(tuner.project_dir, "lost").touch()
-            cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
-            searched.result()
+    tuner = made(tmp_path, LosingANode, parallel="ray", address=cluster.address)
+    _, lost = list(cluster.list_all_nodes())
+    with (
+        ThreadPoolExecutor() as pool,
+        pytest.warns(UserWarning, match="has died; another one runs the trial") as told,
+    ):
+        searched = pool.submit(tuner.search, verbose=0)
+        wait_for(lambda: {2, 3} <= set(runs(tuner)))
+        cluster.remove_node(lost, allow_graceful=False)
+        Path(tuner.project_dir, "lost").touch()
+        cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+        searched.result()
     assert len([w for w in told if "another one runs" in str(w.message)]) == 1
     assert [t.status for t in tuner.oracle.trials.values()] == ["COMPLETED"] * N_TRIALS
     assert sum(runs(tuner).values()) == N_TRIALS + 1
@@ -184,10 +201,9 @@ Search(max_trials=4, seed=0, project_name="project", **workers).search(verbose=0
     [("local", signal.SIGKILL), ("local", signal.SIGINT), ("ray", signal.SIGKILL)],
 )
 def test_a_program_that_is_stopped_leaves_no_worker_and_can_be_resumed(
-    tmp_path: Path, place: str, number: int
+    tmp_path: Path, environment: dict[str, str], place: str, number: int
 ) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     program = subprocess.Popen(
         [sys.executable, "program.py", place], cwd=tmp_path, env=environment, text=True,
         stderr=subprocess.PIPE,
@@ -254,9 +270,8 @@ cluster.close()
 """
 
 
-def test_a_cluster_of_ones_own_listens_on_this_machine_alone(tmp_path: Path) -> None:
+def test_a_cluster_of_ones_own_listens_on_this_machine_alone(environment: dict[str, str]) -> None:
     """Addresses are written as the kernel does: four bytes from the last to the first."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", LISTENING]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     addresses = shown.stdout.split()
