@@ -2,7 +2,11 @@
 
 SHORTENED = {
     "README.md": {"max_trials=25": "max_trials=2", "epochs=10": "epochs=1"},
-    "docs/builders.md": {"max_trials=3": "max_trials=1", "epochs=2": "epochs=1"},
+    "docs/builders.md": {
+        "max_trials=3": "max_trials=1",
+        "max_trials=2": "max_trials=1",
+        "epochs=2": "epochs=1",
+    },
     "docs/distribution.md": {
         "max_trials=50": "max_trials=1",
         "epochs=20": "epochs=1",
@@ -10,7 +14,7 @@ SHORTENED = {
     },
     "docs/exact_continuation.md": {"max_epochs=27": "max_epochs=2", "epochs=81": "epochs=3"},
     "docs/figures.md": {
-        "max_trials=30": "max_trials=12",
+        "max_trials=30": "max_trials=10",
         "max_trials=20": "max_trials=1",
         "epochs=10": "epochs=1",
     },
@@ -39,7 +43,15 @@ SHORTENED = {
         "n_trials=6": "n_trials=2",
         "epochs=3": "epochs=1",
     },
-    "docs/tutorials/manual_then_automatic.md": {"epochs=3": "epochs=1"},
+    "docs/tutorials/from_random_search.md": {
+        'max_trials=4, seed=1, directory="results", project_name="ours"': (
+            'max_trials=1, seed=1, directory="results", project_name="ours"'
+        ),
+    },
+    "docs/tutorials/manual_then_automatic.md": {
+        '"second", max_trials=4': '"second", max_trials=1',
+        "epochs=3": "epochs=1",
+    },
     "docs/tutorials/tune_a_cnn.md": {
         "epochs=10": "epochs=1",
         "epochs=6": "epochs=2",

@@ -36,6 +36,7 @@ class Tuner(kte.Tuner):
     """Notes each run in a file, and dies where its `deadly` says."""
 
     deadly: dict[int, int] = {}  # noqa: RUF012  # how often a trial kills its worker, by number
+
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
         number = int(trial.trial_id)
         runs = Path(self.project_dir, f"runs-{number}")
