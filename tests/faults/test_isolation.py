@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -21,7 +22,15 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 
-MEMORY = 1_000_000_000  # bytes; a process that has imported TensorFlow holds about 650 MB
+MEMORY = 1_000_000_000  # bytes; a process that has imported Keras holds less
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has workers and programs import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 class Faults:
@@ -35,7 +44,7 @@ class Faults:
         ctypes.string_at(0)
 
     def memory(self, trial: Trial) -> None:
-        held = np.ones(MEMORY // 10)
+        held = np.ones(MEMORY // 8)
         time.sleep(60 + held[0])
 
     def time(self, trial: Trial) -> None:
@@ -80,6 +89,7 @@ ENDS = {
 }
 
 
+@pytest.mark.usefixtures("light")
 def test_whatever_befalls_one_trial_the_others_complete(tmp_path: Path) -> None:
     oracle = kt.oracles.RandomSearchOracle(
         kt.Objective("default_objective", "min"),
@@ -164,6 +174,7 @@ def test_all_is_as_in_one_process(
     assert all(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
 
 
+@pytest.mark.usefixtures("light")
 def test_interrupted_retried_and_ended_by_an_error(tmp_path: Path) -> None:
     def tuner(*script: str) -> Tuner:
         oracle = kte.oracles.TPEOracle(
@@ -204,6 +215,7 @@ Search(max_trials=2, seed=0, isolate=True, project_name="project").search(verbos
 """
 
 
+@pytest.mark.usefixtures("light")
 def test_a_killed_program_leaves_no_process_and_can_be_resumed(tmp_path: Path) -> None:
     """The class is one of the program itself, which has no guard for `__main__`."""
     (tmp_path / "program.py").write_text(PROGRAM)
