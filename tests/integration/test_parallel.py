@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -30,6 +31,13 @@ def places() -> Iterator[dict[str, Any]]:
     """The arguments of a tuner for each place."""
     with two_nodes() as cluster:
         yield {"local": {"workers": 2}, "ray": {"parallel": "ray", "address": cluster.address}}
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has workers import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
 
 
 def build_model(hp: kt.HyperParameters) -> keras.Model:
@@ -175,6 +183,7 @@ def statuses(tuner: kte.Tuner) -> list[str]:
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("light")
 def test_errors_end_a_search_that_can_go_on(tmp_path: Path, places: Any, place: str) -> None:
     fatal = tuner(tmp_path, "fatal", **places[place])
     with pytest.raises(kt.errors.FatalValueError, match="fatal on purpose"):
@@ -228,6 +237,7 @@ def two_epochs(hp: kt.HyperParameters) -> kt.Oracle:
     ],
     ids=["ours", "hyperband of KerasTuner's"],
 )
+@pytest.mark.usefixtures("light")
 def test_the_same_tuner_goes_on_after_an_interrupt(
     tmp_path: Path, make: Any, when: str, n_trials: int
 ) -> None:
@@ -249,6 +259,7 @@ def test_the_same_tuner_goes_on_after_an_interrupt(
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("light")
 def test_failures_are_counted_and_told(tmp_path: Path, places: Any, place: str) -> None:
     failing = tuner(tmp_path, "failing", **places[place])
     with pytest.raises(RuntimeError, match="3 trials in a row have failed") as error:
@@ -257,6 +268,7 @@ def test_failures_are_counted_and_told(tmp_path: Path, places: Any, place: str) 
     assert len(failing.failures()) == 3
 
 
+@pytest.mark.usefixtures("light")
 def test_each_worker_has_its_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name)
@@ -311,6 +323,7 @@ def test_data_for_our_builders_are_not_made_in_the_program(tmp_path: Path, digit
     assert refusing.oracle.trials == {}
 
 
+@pytest.mark.usefixtures("light")
 def test_arrays_are_not_copied_for_each_trial(tmp_path: Path) -> None:
     """The array that a worker gets is the same one in all its trials."""
     search = tuner(tmp_path, "data", workers=2)
@@ -319,6 +332,7 @@ def test_arrays_are_not_copied_for_each_trial(tmp_path: Path) -> None:
     KEPT.clear()
 
 
+@pytest.mark.usefixtures("light")
 def test_time_is_over_for_all_workers(tmp_path: Path) -> None:
     search = tuner(tmp_path, "sleeping", n_trials=1000, workers=2, max_time=5.0)
     search.search(verbose=0)
@@ -326,12 +340,14 @@ def test_time_is_over_for_all_workers(tmp_path: Path) -> None:
     assert set(statuses(search)) == {"COMPLETED"}
 
 
+@pytest.mark.usefixtures("light")
 def test_a_process_for_each_trial_and_many_at_once(tmp_path: Path) -> None:
     search = tuner(tmp_path, "sleeping", n_trials=3, workers=2, isolate=True)
     search.search(verbose=0)
     assert [trial.score for trial in search.oracle.trials.values()] == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.usefixtures("light")
 def test_a_refusal_fails_only_its_trial_once_another_has_completed(tmp_path: Path) -> None:
     """Also in a process that has trained nothing before, as each is with `isolate`."""
     search = tuner(tmp_path, "refused", n_trials=3, isolate=True)
