@@ -1,8 +1,9 @@
 """Builds, trains, saves and loads random configurations of a family.
 
-python -m tests.families.configurations FAMILY FIRST_SEED LAST_SEED
+python -m tests.families.configurations FAMILY FIRST_SEED LAST_SEED, or `all` for FAMILY
 """
 
+import gc
 import json
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import keras
 import keras_tuner as kt
 import numpy as np
 
-from tests.families.spaces import samples
+from tests.families.spaces import FAMILIES, samples
 
 
 def draw(hypermodel, seed):
@@ -58,6 +59,14 @@ def predict(model, x):
 
 def main() -> None:
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    gc.collect()
+    gc.freeze()  # Keras collects garbage in each configuration
+    for family in FAMILIES if name == "all" else [name]:
+        try_seeds(family, first, last)
+
+
+def try_seeds(name, first, last):
+    """Tries configurations of a family."""
     hypermodel, x, y = samples(name)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, last):

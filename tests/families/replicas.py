@@ -1,5 +1,6 @@
 """Trains each family on two replicas; prints what came of it as JSON."""
 
+import gc
 import json
 
 import tensorflow as tf
@@ -24,6 +25,8 @@ def train(strategy, family, seed):
 
 
 def main() -> None:
+    gc.collect()
+    gc.freeze()
     [cpu] = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
