@@ -1,10 +1,11 @@
 """Trains a model for 6 epochs, and one for 2, 2 and 2 epochs; prints both, and how they differ.
 
-python continuation_program.py FOLDER [mixed] [subclassed] [plateau] [stopped]
+python continuation_program.py FOLDER CASE..., each some of "mixed subclassed plateau stopped".
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -58,6 +59,8 @@ class Network(keras.Model):
         return x
 
 
+case: list[str] = []
+"""What is special in the trainings now."""
 TRAINED = ("flip", "noise", "normalization", "dropout")
 
 
@@ -74,7 +77,7 @@ def layers() -> list[Any]:
 
 
 def build(hp: kt.HyperParameters) -> keras.Model:
-    subclassed = "subclassed" in sys.argv
+    subclassed = "subclassed" in case
     model = Network() if subclassed else keras.Sequential([keras.Input((6, 6, 1)), *layers()])
     rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -98,33 +101,42 @@ def train(folder: Path, *epochs: int) -> tuple[list[Any], dict[str, Any]]:
     histories = []
     run_trial = tuner.run_trial
     tuner.run_trial = lambda *a, **k: histories.append(run_trial(*a, **k)) or histories[-1]
-    patience = 1 if "stopped" in sys.argv else 4
+    patience = 1 if "stopped" in case else 4
     callbacks = [
         WarmupDecay(3, CosineDecay(5)),
         keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
         End(),
     ]
-    if "plateau" in sys.argv:
+    if "plateau" in case:
         callbacks = [keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=3), End()]
     tuner.search(X, Y, validation_split=0.2, batch_size=8, verbose=0, callbacks=callbacks)
     trials = list(oracle.trials.values())
     assert {trial.status for trial in trials} == {"COMPLETED"}, [t.message for t in trials]
     history = histories[-1][0]
-    named = "subclassed" not in sys.argv  # KerasTuner cannot load a model that declares no inputs
+    named = "subclassed" not in case  # KerasTuner cannot load a model that declares no inputs
     weights = tuner.load_model(trials[-1]).get_weights() if named else []
     known = {"history": history.history, "epoch": history.epoch, "score": trials[-1].score}
     return [*End.arrays, *weights], known | {"best_step": trials[-1].best_step}
 
 
-def main(folder: Path) -> None:
-    if "mixed" in sys.argv:
-        keras.mixed_precision.set_global_policy("mixed_float16")
+def compare(folder: Path) -> list[Any]:
+    keras.mixed_precision.set_global_policy("mixed_float16" if "mixed" in case else "float32")
     whole, known = train(folder / "whole", 6)
     parts, known_of_parts = train(folder / "parts", 2, 4, 6)
     pairs = list(zip(whole, parts, strict=True))
     differing = sum(not np.array_equal(a, b) for a, b in pairs)
-    print(json.dumps([len(pairs), differing, known, known_of_parts]))
+    return [len(pairs), differing, known, known_of_parts]
+
+
+def main(folder: Path, *cases: str) -> None:
+    gc.collect()
+    gc.freeze()  # KerasTuner collects garbage in each trial
+    found = {}
+    for name in cases:
+        case[:] = name.split()
+        found[name] = compare(folder / name)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
