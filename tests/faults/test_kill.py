@@ -7,6 +7,7 @@ others are killed by a timer, wherever they are.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -119,7 +120,8 @@ class Executions(kte.TPE):
 def build(hp: kt.HyperParameters) -> keras.Model:
     layers = [keras.layers.Dense(hp.Int("units", 2, 8)), keras.layers.Dropout(0.2)]
     model = keras.Sequential([keras.Input((2,)), *layers, keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-1, sampling="log")), "mse")
+    optimizer = keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-1, sampling="log"))
+    model.compile(optimizer, "mse", run_eagerly=True)
     return model
 
 
@@ -320,6 +322,8 @@ def campaign(variant: str, folder: Path) -> None:
 
 def main(folder: Path) -> None:
     warnings.simplefilter("ignore")
+    gc.collect()
+    gc.freeze()  # KerasTuner collects garbage in each trial
     for variant in MAKERS:
         errors = folder / variant / "errors"
         errors.parent.mkdir()
