@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras_tuner as kt
@@ -42,7 +43,8 @@ def tuner(folder: Path, **kwargs: Any) -> Slow:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another program, in the middle of its search."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": path, "KERAS_BACKEND": "numpy"}
     process = subprocess.Popen(
         [sys.executable, __file__, str(tmp_path)], env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -134,6 +136,14 @@ def test_handlers_of_the_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has processes of trials import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+
+
 class Diverging(kte.Tuner):
     """The score of its trial 1 is NaN."""
 
@@ -141,6 +151,7 @@ class Diverging(kte.Tuner):
         return math.nan if int(trial.trial_id) == 1 else trial.hyperparameters.Float("x", 0.0, 1.0)
 
 
+@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("isolate", [False, True])
 @pytest.mark.parametrize(
     "oracle", [kte.oracles.TPEOracle, kt.oracles.RandomSearchOracle], ids=["ours", "kerastuner's"]
