@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import keras
 import keras_tuner as kt
@@ -16,6 +19,15 @@ from kt_extensions.reports import Message
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype(int)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _older_objects_left_out() -> Iterator[None]:
+    """Spares the garbage collections of each trial what the imports have made."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Counting(keras.callbacks.Callback):
@@ -56,36 +68,48 @@ def search(searched: kte.Tuner, **kwargs: Any) -> list[dict[str, Any]]:
     return [{**result, "duration": None} for result in searched.results()]
 
 
-def test_a_trial_is_scored_by_all_folds(tmp_path: Path) -> None:
-    searched = tuner(tmp_path)
-    results = search(searched)
-    assert Counting.trainings == 6
-    for result in results:
+class Searched(NamedTuple):
+    tuner: kte.Tuner
+    results: list[dict[str, Any]]
+    trainings: int
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """A search that nothing stops."""
+    Counting.trainings, Counting.interrupted = 0, None
+    searched = tuner(tmp_path_factory.mktemp("whole"))
+    return Searched(searched, search(searched), Counting.trainings)
+
+
+def test_a_trial_is_scored_by_all_folds(whole: Searched) -> None:
+    assert whole.trainings == 6
+    for result in whole.results:
         assert len(result["history"]) == len(result["scores"]) == 3
         assert len(set(result["scores"])) == 3
         assert result["score"] == pytest.approx(np.mean(result["scores"]))
         assert result["scores"] == [min(history["val_loss"]) for history in result["history"]]
-    assert searched.get_best_models()[0].predict(X, verbose=0).shape == (40, 1)
+    assert whole.tuner.get_best_models()[0].predict(X, verbose=0).shape == (40, 1)
 
 
 @pytest.mark.parametrize("training", [2, 6])
 def test_a_stopped_search_goes_on_with_the_fold_that_was_not_finished(
-    tmp_path: Path, training: int
+    tmp_path: Path, whole: Searched, training: int
 ) -> None:
-    whole = tuner(tmp_path / "whole")
-    expected = search(whole)
-    Counting.trainings, Counting.interrupted = 0, training
+    Counting.interrupted = training
     with pytest.raises(KeyboardInterrupt):
         search(tuner(tmp_path / "cut"))
     Counting.trainings, Counting.interrupted = 0, None
     again = tuner(tmp_path / "cut")
-    assert search(again) == expected
+    assert search(again) == whole.results
     assert Counting.trainings == 6 - training + 1
-    for name in whole.oracle.trials:
-        weights = [t.load_model(t.oracle.get_trial(name)).get_weights() for t in (whole, again)]
+    for name in whole.tuner.oracle.trials:
+        tuners = whole.tuner, again
+        weights = [t.load_model(t.oracle.get_trial(name)).get_weights() for t in tuners]
         for one, other in zip(*weights, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert not list(tmp_path.glob("**/execution_*"))
+    for folder in (tmp_path, Path(whole.tuner.directory)):
+        assert not list(folder.glob("**/execution_*"))
 
 
 def test_a_damaged_result_is_trained_again(tmp_path: Path) -> None:
@@ -183,6 +207,15 @@ def test_a_retry_succeeds_with_an_oracle_of_kerastuner(tmp_path: Path, wrong: fl
     assert failure["message"] == f"The objective 'default_objective' was {wrong}."
 
 
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has processes of trials import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
+
+
+@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("isolate", [False, True])
 def test_scores_of_a_fit_that_returns_them(tmp_path: Path, isolate: bool) -> None:
     class Own(kt.HyperModel):
