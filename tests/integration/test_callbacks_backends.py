@@ -24,7 +24,8 @@ def results(request, once):
         pytest.skip(f"{backend} is not installed")
 
     def run(folder):
-        environment = {**os.environ, "KERAS_BACKEND": backend}
+        compiling = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+        environment = {**os.environ, "KERAS_BACKEND": backend, **compiling}
         command = [sys.executable, str(PROGRAM), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
