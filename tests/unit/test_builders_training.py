@@ -94,7 +94,7 @@ def test_random_search_finds_a_good_model(digits, tmp_path):
         hypermodel, "val_accuracy", max_trials=4, seed=1, directory=tmp_path, project_name="mlp"
     )
     validation = (digits.x_val, digits.y_val)
-    tuner.search(digits.x, digits.y, validation_data=validation, epochs=10, verbose=0)
+    tuner.search(digits.x, digits.y, validation_data=validation, epochs=5, verbose=0)
     best, *others = tuner.oracle.get_best_trials(4)
     assert best.score > 0.9
     sizes = {trial.hyperparameters.get("batch_size") for trial in (best, *others)}
