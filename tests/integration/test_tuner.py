@@ -388,7 +388,7 @@ def test_a_seed_makes_scores_repeat(tmp_path: Path) -> None:
 
     whole = scores("whole", 2)
     assert scores("stopped", 1, 2) == whole
-    assert scores("other seed", 2, seed=2) != whole
+    assert scores("other seed", 1, seed=2) != whole[:1]
 
 
 def test_rows_for_tensorboard(tmp_path: Path) -> None:
