@@ -169,6 +169,7 @@ def _connect(ray: Any, address: str | None, n_bytes: int) -> None:
         return
     with _on_loopback():
         ray.init(
+            address="local",  # whatever else runs on this machine
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -96,12 +95,10 @@ def cluster() -> Iterator[Any]:
         yield nodes
 
 
-@pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
-    """That of a program, to which the cluster of this machine's other programs is unknown."""
+def environment(**variables: str) -> dict[str, str]:
+    """That of a program."""
     path = os.pathsep.join(filter(None, sys.path))
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as own:
-        yield {**os.environ, "PYTHONPATH": path, "RAY_TMPDIR": own}  # a short one, for sockets
+    return {**os.environ, "PYTHONPATH": path, **variables}
 
 
 @pytest.mark.parametrize("place", ["local", "ray"])
@@ -189,7 +186,7 @@ class Search(kte.TPE):
             time.sleep(600)
         return trial.hyperparameters.Float("x", 0.0, 1.0)
 
-if sys.argv[1] == "ray":
+if sys.argv[1] != "local":
     workers = {"parallel": "ray", "workers": 2, "resources_per_trial": {"CPU": 0.5}}
 else:
     workers = {"workers": 2}
@@ -199,14 +196,20 @@ Search(max_trials=4, seed=0, project_name="project", **workers).search(verbose=0
 
 @pytest.mark.parametrize(
     ("place", "number"),
-    [("local", signal.SIGKILL), ("local", signal.SIGINT), ("ray", signal.SIGKILL)],
+    [
+        ("local", signal.SIGKILL),
+        ("local", signal.SIGINT),
+        ("ray", signal.SIGKILL),
+        ("two nodes", signal.SIGKILL),
+    ],
 )
 def test_a_program_that_is_stopped_leaves_no_worker_and_can_be_resumed(
-    tmp_path: Path, environment: dict[str, str], place: str, number: int
+    tmp_path: Path, cluster: Any, place: str, number: int
 ) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
+    where = {"RAY_ADDRESS": cluster.address} if place == "two nodes" else {}
     program = subprocess.Popen(
-        [sys.executable, "program.py", place], cwd=tmp_path, env=environment, text=True,
+        [sys.executable, "program.py", place], cwd=tmp_path, env=environment(**where), text=True,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     wait_for(lambda: all((tmp_path / f"began-{n}").exists() for n in (2, 3)))
@@ -271,10 +274,14 @@ cluster.close()
 """
 
 
-def test_a_cluster_of_ones_own_listens_on_this_machine_alone(environment: dict[str, str]) -> None:
-    """Addresses are written as the kernel does: four bytes from the last to the first."""
+@pytest.mark.usefixtures("cluster")
+def test_a_cluster_of_ones_own_listens_on_this_machine_alone() -> None:
+    """Addresses are written as the kernel does: four bytes from the last to the first.
+
+    The cluster that runs on this machine is not joined.
+    """
     command = [sys.executable, "-c", LISTENING]
-    shown = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    shown = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
     addresses = shown.stdout.split()
     assert len(addresses) >= 3, shown.stderr
     assert set(addresses) == {"0100007F"}
