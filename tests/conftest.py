@@ -9,6 +9,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -42,9 +43,17 @@ class Data(NamedTuple):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def forgotten() -> Iterator[None]:
-    """Lets go of a module's models, which would slow down the garbage collections of all others."""
+def forgotten(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Makes garbage collections cheap: KerasTuner and Keras ask for two in each trial.
+
+    Each leaves out what is older than the module, as a search of ours has it itself unless the
+    program does; in modules marked `unfrozen` it is left to that. A module's models are let go of.
+    """
+    if not request.node.get_closest_marker("unfrozen"):
+        gc.collect()
+        gc.freeze()
     yield
+    gc.unfreeze()
     tie_to_graphs()
     keras.backend.clear_session()
 

@@ -5,6 +5,7 @@ The tests start this file as a program, which makes the processes that they ask 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -118,6 +119,8 @@ def main() -> None:
 
     from kt_extensions import tuners  # noqa: F401
 
+    gc.collect()
+    gc.freeze()  # no process walks, and so copies, what all have
     for line in sys.stdin:
         request = json.loads(line)
         answer = _poll(request["poll"]) if "poll" in request else _run(**request)

@@ -5,7 +5,6 @@ Each reopening goes on, or says what is wrong; trials that had ended before are 
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import random
@@ -78,15 +77,6 @@ def make_stock(folder: Path) -> kte.Tuner:
 
 
 MAKERS: dict[str, Callable[[Path], kte.Tuner]] = {"ours": make_ours, "stock": make_stock}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _older_objects_left_out() -> Iterator[None]:
-    """Spares the garbage collections of each trial what the imports have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import random
 import shutil
@@ -28,15 +27,6 @@ def damages(data: bytes, seed: int, number: int) -> Iterator[bytes]:
         yield data[: draw.randrange(len(data))]
         place = draw.randrange(len(data))
         yield data[:place] + bytes([data[place] ^ 1 << draw.randrange(8)]) + data[place + 1 :]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _older_objects_left_out() -> Iterator[None]:
-    """Spares the garbage collections of each trial what the imports have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

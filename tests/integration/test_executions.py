@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -19,15 +17,6 @@ from kt_extensions.reports import Message
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype(int)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _older_objects_left_out() -> Iterator[None]:
-    """Spares the garbage collections of each trial what the imports have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class Counting(keras.callbacks.Callback):

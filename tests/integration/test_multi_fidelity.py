@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,15 +29,6 @@ ORACLES: dict[str, Callable[..., SamplerOracle]] = {
         max_trials=None, seed=3, sampler=TPE(), scheduler=SuccessiveHalving(9, n=15), **kwargs
     ),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _older_objects_left_out() -> Iterator[None]:
-    """Spares the garbage collections of each trial what the imports have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def declare(hp: kt.HyperParameters) -> None:

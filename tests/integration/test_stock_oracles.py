@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ ORACLES: dict[str, Callable[[], kt.Oracle]] = {
     "hyperband": lambda: kt.oracles.HyperbandOracle(max_epochs=4, factor=2, seed=1),
     "bayesian": lambda: kt.oracles.BayesianOptimizationOracle(max_trials=5, seed=1),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _older_objects_left_out() -> Iterator[None]:
-    """Spares the garbage collections of each trial what the imports have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class Declaring(kt.HyperModel):

@@ -21,6 +21,8 @@ import kt_extensions as kte
 from kt_extensions import store
 from kt_extensions.oracles import TPEOracle
 
+pytestmark = pytest.mark.unfrozen
+
 STOCK = [
     kt.oracles.RandomSearchOracle,
     kt.oracles.GridSearchOracle,

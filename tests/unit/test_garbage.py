@@ -10,6 +10,8 @@ import pytest
 import kt_extensions as kte
 from kt_extensions.tuners.garbage import LongLived
 
+pytestmark = pytest.mark.unfrozen
+
 X, Y = np.ones((4, 2)), np.ones((4, 1))
 
 
