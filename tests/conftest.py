@@ -14,6 +14,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import hypothesis
@@ -87,6 +88,14 @@ def digits() -> Data:
     order = np.random.default_rng(0).permutation(len(x))[:800]
     x, y = (x[order] / 16).astype("float32"), y[order]
     return Data(x[:600], y[:600], x[600:], y[600:])
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has workers and programs import no TensorFlow, which takes seconds: they train nothing."""
+    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
+    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
+    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 @pytest.fixture(scope="session")

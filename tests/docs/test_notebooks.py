@@ -3,15 +3,13 @@
 import base64
 import json
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import nbclient
 import nbformat
 import pytest
-from jupyter_client.manager import AsyncKernelManager
+
+from tests.kernels import execute
 
 FOLDER = Path(__file__).parents[2] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -67,26 +65,14 @@ def outputs(notebook: nbformat.NotebookNode) -> list[list[set[str]]]:
     return [[set(output.get("data", {"stream": ""})) for output in shown] for shown in cells]
 
 
-@pytest.fixture
-def kernel(tmp_path, monkeypatch) -> Iterator[AsyncKernelManager]:
-    """A kernel that is spoken to through sockets of the file system, whose paths must be short."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    with tempfile.TemporaryDirectory() as folder:
-        yield AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/kernel")
-
-
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="notebooks are for TensorFlow")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_and_shows_what_it_shows(path, kernel, tmp_path):
+def test_runs_and_shows_what_it_shows(path, tmp_path, monkeypatch):
     notebook = read(path)
     shown = outputs(notebook)
     facts = f"{FACTS[path.stem]}\nimport json\nprint(json.dumps(facts))"
     notebook.cells.append(nbformat.v4.new_code_cell(facts))
-    client = nbclient.NotebookClient(
-        notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute(cleanup_kc=True)
+    execute(notebook, tmp_path, monkeypatch)
     *ran, _ = outputs(notebook)
     assert ran == shown
     EXPECTED[path.stem](json.loads(notebook.cells[-1].outputs[0].text))

@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras_tuner as kt
@@ -134,14 +133,6 @@ def test_handlers_of_the_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
             assert signal.getsignal(signal.SIGTERM) is own
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has processes of trials import no TensorFlow, which takes seconds: they train nothing."""
-    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
-    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 class Diverging(kte.Tuner):

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -23,14 +22,6 @@ from keras_tuner.engine.trial import Trial
 import kt_extensions as kte
 
 MEMORY = 1_000_000_000  # bytes; a process that has imported Keras holds less
-
-
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has workers and programs import no TensorFlow, which takes seconds: they train nothing."""
-    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
-    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 class Faults:

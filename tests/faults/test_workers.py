@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
@@ -26,7 +25,10 @@ from kt_extensions.parallel import Call
 from tests.clusters import two_nodes
 
 # A busy machine may take a minute to start a worker.
-pytestmark = pytest.mark.filterwarnings("ignore:Still no worker")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Still no worker"),
+    pytest.mark.usefixtures("light"),
+]
 
 N_TRIALS = 6
 
@@ -79,14 +81,6 @@ def processes(tuner: kte.Tuner) -> set[str]:
     """Those that have run trials."""
     files = Path(tuner.project_dir).glob("runs-*")
     return {pid for file in files for pid in file.read_text().split()}
-
-
-@pytest.fixture(autouse=True)
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has workers and programs import no TensorFlow, which takes seconds: they train nothing."""
-    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
-    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 @pytest.fixture(scope="module")

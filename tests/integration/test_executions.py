@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import keras
@@ -194,14 +193,6 @@ def test_a_retry_succeeds_with_an_oracle_of_kerastuner(tmp_path: Path, wrong: fl
     assert [r["score"] for r in searched.results()] == [0.5]
     (failure,) = searched.failures()
     assert failure["message"] == f"The objective 'default_objective' was {wrong}."
-
-
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has processes of trials import no TensorFlow, which takes seconds: they train nothing."""
-    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
-    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")
 
 
 @pytest.mark.usefixtures("light")

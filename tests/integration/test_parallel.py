@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -31,13 +30,6 @@ def places() -> Iterator[dict[str, Any]]:
     """The arguments of a tuner for each place."""
     with two_nodes() as cluster:
         yield {"local": {"workers": 2}, "ray": {"parallel": "ray", "address": cluster.address}}
-
-
-@pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has workers import no TensorFlow, which takes seconds: they train nothing."""
-    numpy = SimpleNamespace(backend=SimpleNamespace(backend=lambda: "numpy"))
-    monkeypatch.setattr("kt_extensions.tuners.workers.keras", numpy)
 
 
 def build_model(hp: kt.HyperParameters) -> keras.Model:
