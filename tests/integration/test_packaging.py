@@ -23,6 +23,8 @@ else:
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.unfrozen  # some examples freeze objects themselves
+
 
 def shown(*command, **settings):
     """Runs a command and returns what it printed."""
