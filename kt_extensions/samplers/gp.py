@@ -41,6 +41,7 @@ from kt_extensions.samplers.settings import (
     check_positive,
     check_type,
 )
+from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
@@ -120,6 +121,7 @@ class GP:
         check_type(self, "prior", Prior)
         check_positive(self.prior, *(field.name for field in fields(self.prior)))
 
+    @single_threaded
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         if starting_up(history, self.n_startup):

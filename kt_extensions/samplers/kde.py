@@ -19,6 +19,7 @@ from kt_extensions.samplers.base import first_untried, starting_up, startup_poin
 from kt_extensions.samplers.densities import Kernels, mixture, rank_weights, trial_kernels
 from kt_extensions.samplers.parzen import Features, ParzenEstimator
 from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
+from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -79,6 +80,7 @@ class KDE:
         check_numbers(self, 0, math.inf, "trust")
         check_positive(self, "quantile", "prior_weight")
 
+    @single_threaded
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         configurations = at_one_fidelity(history)

@@ -20,6 +20,7 @@ from kt_extensions.samplers.densities import rank_weights, trial_density
 from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.parzen import Features
 from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
+from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -82,6 +83,7 @@ class TPE:
         check_numbers(self, 0, 1, "quantile", "explore")
         check_positive(self, "quantile", "prior_weight")
 
+    @single_threaded
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         if starting_up(history, self.n_startup):
