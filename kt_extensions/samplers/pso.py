@@ -28,7 +28,6 @@ _DRAWS = 16  # moves to choose from: the first to an untried configuration
 _OWN = 0.75  # probability that an option is copied from the particle's own best
 _COLLAPSED = 1e-3  # the swarm starts anew after steps that are all smaller
 _YOUNG = 100  # trials until which two moves are compared
-_POWER = 3  # of the distance, by which trials count less for the rank to be expected
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class PSO:
         points = np.where(history.space.categorical, self._options(particle, rng), moves)
         points = fixed(points, branch)
         if history.number < _YOUNG:
-            points[:2] = by_expected_rank(history, points[:2], history.ranking(), _POWER)
+            points[:2] = by_expected_rank(history, points[:2], history.ranking())
         return first_untried(history, points, rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:

@@ -27,8 +27,7 @@ Rows = NDArray[np.int64]
 
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
 _OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
-_COMPARED = 8  # candidates of the largest l / g, compared by the rank to be expected
-_POWER = 5  # of the distance, by which trials count less for this rank
+_COMPARED = 16  # candidates of the largest l / g, compared by the rank to be expected
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class TPE:
     """
 
     n_startup: int = 10
-    n_candidates: int = 64
+    n_candidates: int = 128
     quantile: float = 0.15
     most_good: int = 25
     most_others: int = 250
@@ -126,7 +125,7 @@ class TPE:
         candidates = candidates[np.argsort(-score, kind="stable")]
         ranking = history.ranking()
         ranking = ranking[np.isin(ranking, np.concatenate([good, others]))]
-        candidates[:_COMPARED] = by_expected_rank(history, candidates[:_COMPARED], ranking, _POWER)
+        candidates[:_COMPARED] = by_expected_rank(history, candidates[:_COMPARED], ranking)
         return candidates
 
     def _split(self, history: History) -> tuple[Rows, Rows]:

@@ -15,10 +15,10 @@ OPTIMIZERS = SearchSpace(
 SGD, ADAM, LION = 0.125, 0.375, 0.625
 
 
-def ordered(space, rows, points, power=3):
+def ordered(space, rows, points):
     values = [space.decode(np.array(x)) for x, _ in rows]
     history = from_observations(space, values, [y for _, y in rows])
-    return by_expected_rank(history, np.array(points), history.ranking(), power).tolist()
+    return by_expected_rank(history, np.array(points), history.ranking()).tolist()
 
 
 class TestByExpectedRank:
@@ -41,20 +41,26 @@ class TestByExpectedRank:
         for rows in ([best, one, other], [best, other, one]):
             assert ordered(SQUARE, rows, [right, left]) == [left, right]
 
-    def test_the_power_tells_how_far_a_trial_counts(self):
-        """A point beside the worst trial and farther from five good ones."""
-        rows = [([0.5, 0.5], 9.0), *[([0.9, 0.5 + n / 1000], float(n)) for n in range(5)]]
-        point, fourth = [0.6, 0.5], [0.9, 0.503]
-        assert ordered(SQUARE, rows, [fourth, point], power=0.5) == [point, fourth]
-        assert ordered(SQUARE, rows, [point, fourth], power=8) == [fourth, point]
+    def test_ranks_change_evenly_from_a_trial_to_the_next(self):
+        """On a line: 0 at 0.1, 2 at 0.5, 1 at 0.9, so that the points have 0.5, 1, 1.25, 1.75."""
+        rows = [([0.1, 0.5], 1.0), ([0.9, 0.5], 2.0), ([0.5, 0.5], 3.0)]
+        points = [[0.2, 0.5], [0.3, 0.5], [0.8, 0.5], [0.6, 0.5]]
+        assert ordered(SQUARE, rows, points[::-1]) == points
+
+    def test_trials_of_one_configuration_count_by_their_mean(self):
+        other = ([0.7, 0.5], 1.5)
+        rows = [*[([0.3, 0.5], y) for y in (0.0, 1.0, 2.0, 5.0, 6.0)], other]
+        points = [[0.3, 0.5], [0.7, 0.5]]
+        assert ordered(SQUARE, rows, points) == points[::-1]
+        assert ordered(SQUARE, [*rows[:3], other], points) == points
 
     def test_trials_that_are_left_out_do_not_count(self):
         rows = [([0.1, 0.1], 1.0), ([0.9, 0.9], 2.0), ([0.2, 0.9], 3.0)]
         values = [SQUARE.decode(np.array(x)) for x, _ in rows]
         history = from_observations(SQUARE, values, [y for _, y in rows])
         points = np.array([[0.2, 0.2], [0.8, 0.9]])
-        assert by_expected_rank(history, points, np.array([0, 1, 2]), 3)[0].tolist() == [0.2, 0.2]
-        assert by_expected_rank(history, points, np.array([1, 2]), 3)[0].tolist() == [0.8, 0.9]
+        assert by_expected_rank(history, points, np.array([0, 1, 2]))[0].tolist() == [0.2, 0.2]
+        assert by_expected_rank(history, points, np.array([1, 2]))[0].tolist() == [0.8, 0.9]
 
     def test_a_point_at_a_trial_has_its_rank(self):
         rows = [([0.1, 0.1], 1.0), ([0.9, 0.9], 2.0)]
@@ -71,3 +77,18 @@ class TestByExpectedRank:
     )
     def test_options_and_conditions(self, rows, better):
         assert ordered(OPTIMIZERS, rows, [[SGD, 0.5], [ADAM, 0.4]])[0] == better
+
+    @pytest.mark.parametrize("d", [1, 2, 3, 6, 20, 100])
+    def test_any_cloud_of_trials_can_be_interpolated(self, d):
+        """Shells around a middle, for which distances have the largest energy."""
+        space = SearchSpace([Dimension(f"x{i}", Interval(0.0, 1.0)) for i in range(d)])
+        rng = np.random.default_rng(d)
+        away = rng.standard_normal((400, d))
+        away /= np.linalg.norm(away, axis=1, keepdims=True)
+        radius = np.repeat([0.0, 0.3, 0.4, 0.45], 100)[:, np.newaxis]
+        points = 0.5 + radius * away
+        values = [space.decode(x) for x in points]
+        history = from_observations(space, values, np.abs(points - 0.6).sum(axis=1))
+        middle, rim = np.full(d, 0.5), np.full(d, 0.5) - 0.45 / np.sqrt(d)
+        first, _ = by_expected_rank(history, np.array([rim, middle]), history.ranking())
+        assert first.tolist() == middle.tolist()

@@ -80,6 +80,7 @@ class TestMove:
         ]
         np.testing.assert_allclose(point, expected)
 
+    @pytest.mark.usefixtures("mature")
     def test_takes_coordinates_of_its_own_best(self):
         rows = [([0.2, 0.5], 2.0), ([0.6, 0.3], 1.0), ([0.3, 0.4], 3.0), ([0.9, 0.9], 5.0)]
         some = dataclasses.replace(TWO, crossover=0.3)
@@ -217,7 +218,7 @@ class TestComparison:
         assert 10 < changed.sum() < 40
         history = table.history()
         for one, other in zip(young[changed], mature[changed], strict=True):
-            first, _ = by_expected_rank(history, np.array([other, one]), history.ranking(), 3)
+            first, _ = by_expected_rank(history, np.array([other, one]), history.ranking())
             assert first.tolist() == one.tolist()
 
 
