@@ -165,8 +165,9 @@ def _is_tried(history: History, candidate: Array) -> bool:
     """
     space = history.space
     x = space.snap(candidate[np.newaxis])[0]
-    if space.key(x) in history.tried or not space.continuous.any():
-        return space.key(x) in history.tried
+    tried = space.key(x) in history.tried
+    if tried or not space.continuous.any():
+        return tried
     return space.key(space.encode(space.decode(x))) in history.tried
 
 

@@ -84,7 +84,16 @@ def rank_weights(y: Array) -> Array:
         y: Array `(n,)`, scores in ascending order.
     """
     n = len(y)
-    weights = math.log(n + 0.5) - np.log(np.arange(1, n + 1))
-    _, group = np.unique(y, return_inverse=True)
-    tied: Array = (np.bincount(group, weights) / np.bincount(group))[group]
-    return tied
+    return shared(math.log(n + 0.5) - np.log(np.arange(1, n + 1)), y)
+
+
+def shared(values: Array, y: Array) -> Array:
+    """Returns values of which those of equal scores share their mean.
+
+    Args:
+        values: Array `(n,)`.
+        y: Array `(n,)`, scores in ascending order.
+    """
+    group = np.cumsum(np.append(False, y[1:] != y[:-1]))
+    mean: Array = (np.bincount(group, values) / np.bincount(group))[group]
+    return mean

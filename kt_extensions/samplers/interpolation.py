@@ -9,40 +9,50 @@ learned, so that it costs little, and ranks have no scale to go wrong.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import lapack
 from scipy.spatial.distance import cdist
 
 from kt_extensions.history import History
+from kt_extensions.samplers.densities import shared
 from kt_extensions.samplers.embedding import Embedding
 from kt_extensions.samplers.observations import optional_dimensions
+from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
+
+Rows = NDArray[np.int64]
 
 _OTHER_OPTION = 0.7  # distance between options, in ranges of an ordered dimension
 _NOISE = 0.01  # a trial counts as if it were this far from itself, in ranges
 
 
-def by_expected_rank(history: History, points: Array, ranking: NDArray[np.int64]) -> Array:
-    """Returns points in the order of the rank to be expected from the trials near them.
+def by_expected_rank(history: History, x: Array, ranking: Rows) -> Rows:
+    """Tells the order of configurations by the rank to be expected from the trials near them.
 
     The ranks are interpolated, but for a little noise. Equal scores share their mean rank.
 
     Args:
         history: The trials so far.
-        points: Array `(m, d)` in [0, 1).
+        x: Array `(m, d)` of configurations, NaN where inactive.
         ranking: Numbers of the trials that count, the best first.
 
     Returns:
-        Array `(m, d)`, the most promising point first.
+        Their numbers, `(m,)`, the most promising one first.
     """
-    embedding = Embedding(history.space, optional_dimensions(history))
+    embedding = _embedding(history.space, optional_dimensions(history).tobytes())
     scale = np.where(history.space.categorical[embedding.owner], _OTHER_OPTION, 1.0)
     trials = scale * embedding.features(history.X[ranking])
-    asked = scale * embedding.features(history.space.snap(points))
-    expected = _kriged(trials, _mean_ranks(history.y[ranking]), asked)
-    return points[np.argsort(expected, kind="stable")]
+    ranks = shared(np.arange(len(ranking)), history.y[ranking])
+    expected = _kriged(trials, ranks, scale * embedding.features(x))
+    return np.argsort(expected, kind="stable")
+
+
+@lru_cache(maxsize=32)
+def _embedding(space: SearchSpace, optional: bytes) -> Embedding:
+    return Embedding(space, np.frombuffer(optional, bool))
 
 
 def _kriged(trials: Array, ranks: Array, asked: Array) -> Array:
@@ -53,18 +63,13 @@ def _kriged(trials: Array, ranks: Array, asked: Array) -> Array:
     on: Alexander, Stolarsky, "Extremal Problems of Distance Geometry Related to Energy Integrals",
     Transactions of the AMS 1974, with Jung's theorem on the ball.
     """
-    distances = cdist(trials, trials)
-    constant = math.sqrt(trials.shape[1]) * distances.max()
-    factor = cho_factor(constant - distances + _NOISE * np.eye(len(trials)), check_finite=False)
+    covariance = cdist(trials, trials)
+    constant = math.sqrt(trials.shape[1]) * covariance.max()
+    np.subtract(constant, covariance, out=covariance)
+    np.fill_diagonal(covariance, constant + _NOISE)
+    factor, _ = lapack.dpotrf(covariance.T, overwrite_a=1, clean=0)
     columns = np.stack([ranks, np.ones(len(trials))], axis=1)
-    of_ranks, of_ones = cho_solve(factor, columns, check_finite=False).T
+    of_ranks, of_ones = lapack.dpotrs(factor, columns)[0].T
     mean = of_ranks.sum() / of_ones.sum()
     expected: Array = mean + (constant - cdist(asked, trials)) @ (of_ranks - mean * of_ones)
     return expected
-
-
-def _mean_ranks(y: Array) -> Array:
-    """Returns the ranks of scores that are in order."""
-    group = np.cumsum(np.append(False, y[1:] != y[:-1]))
-    mean: Array = (np.bincount(group, np.arange(len(y))) / np.bincount(group))[group]
-    return mean

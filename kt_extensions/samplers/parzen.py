@@ -62,11 +62,10 @@ class ParzenEstimator:
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draws points: array of shape `(n, d)` in [0, 1), not yet moved to configurations."""
         rows = rng.choice(len(self.weights), size=n, p=self.weights)
+        low, high = ndtr([-self.centers, 1.0 - self.centers] / self.bandwidths)
         centers, bandwidths = self.centers[rows], self.bandwidths[rows]
         uniform = rng.random(centers.shape)
-        with np.errstate(invalid="ignore"):
-            low, high = ndtr(-centers / bandwidths), ndtr((1.0 - centers) / bandwidths)
-            points = centers + bandwidths * ndtri(low + uniform * (high - low))
+        points = centers + bandwidths * ndtri(low[rows] + uniform * (high - low)[rows])
         categorical = self.space.categorical
         if categorical.any():
             stay = rng.random((n, int(categorical.sum()))) >= bandwidths[:, categorical]
@@ -266,13 +265,13 @@ def neighbor_bandwidths(centers: Array) -> Array:
     [0.25, 0.25, 0.125]
     """
     k, d = centers.shape
-    order = np.argsort(centers, axis=0, kind="stable")
+    order, columns = np.argsort(centers, axis=0, kind="stable"), np.arange(d)
     gaps = np.full((k + 1, d), np.nan)
-    gaps[1:k] = np.diff(np.take_along_axis(centers, order, axis=0), axis=0)
+    gaps[1:k] = np.diff(centers[order, columns], axis=0)
     larger = np.fmax(gaps[:-1], gaps[1:])
     bandwidths = np.empty((k, d))
-    np.put_along_axis(bandwidths, order, larger, axis=0)
-    return np.nan_to_num(bandwidths, nan=_UNIFORM_DEVIATION)
+    bandwidths[order, columns] = np.where(np.isnan(larger), _UNIFORM_DEVIATION, larger)
+    return bandwidths
 
 
 def reference_bandwidths(centers: Array, weights: Array) -> Array:

@@ -111,7 +111,8 @@ class PSO:
         points = np.where(history.space.categorical, self._options(particle, rng), moves)
         points = fixed(points, branch)
         if history.number < _YOUNG:
-            points[:2] = by_expected_rank(history, points[:2], history.ranking())
+            x = history.space.snap(points[:2])
+            points[:2] = points[by_expected_rank(history, x, history.ranking())]
         return first_untried(history, points, rng)
 
     def _moves(self, particle: _Particle, rng: np.random.Generator) -> Array:

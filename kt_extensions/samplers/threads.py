@@ -11,7 +11,7 @@ from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
 import scipy.linalg  # noqa: F401  # brings a BLAS of its own, which has to be known as well
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,12 +32,21 @@ def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _blas().limit(limits=1):
+        several = [(library, library.num_threads) for library in _blas() if library.num_threads > 1]
+        for library, _ in several:
+            library.set_num_threads(1)
+        try:
             return function(*args, **kwargs)
+        finally:
+            for library, number in several:
+                library.set_num_threads(number)
 
     return alone
 
 
 @lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> list[LibController]:
+    controllers: list[LibController] = (
+        ThreadpoolController().select(user_api="blas").lib_controllers
+    )
+    return controllers

@@ -120,13 +120,17 @@ class TPE:
         l_density = trial_density(history, good, weights, self.prior_weight)
         g_density = trial_density(history, others, np.ones(len(others)), 1.0)
         candidates = fixed(l_density.sample(self.n_candidates, rng), branch)
-        features = Features(history.space, history.space.snap(candidates))
+        x = history.space.snap(candidates)
+        features = Features(history.space, x)
         score = l_density.log_density(features) - g_density.log_density(features)
-        candidates = candidates[np.argsort(-score, kind="stable")]
+        order = np.argsort(-score, kind="stable")
+        known = np.zeros(len(history), bool)
+        known[good] = known[others] = True
         ranking = history.ranking()
-        ranking = ranking[np.isin(ranking, np.concatenate([good, others]))]
-        candidates[:_COMPARED] = by_expected_rank(history, candidates[:_COMPARED], ranking)
-        return candidates
+        ranking = ranking[known[ranking]]
+        compared = order[:_COMPARED]
+        order[:_COMPARED] = compared[by_expected_rank(history, x[compared], ranking)]
+        return candidates[order]
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
         """Returns the rows of the good trials, the best first, and those of the others."""
