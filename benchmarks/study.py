@@ -1,12 +1,16 @@
 """A real comparison: a multilayer perceptron's hyperparameters, searched on five data sets.
 
 Each method searches the width, the regularization, the batches, Adam's settings and the early
-stopping of scikit-learn's `MLPClassifier` for the highest accuracy on validation rows. The table
-shows that accuracy, the accuracy of the same model on the test rows, and the CPU time of the
-search, of which the method itself took a part. To keep an evaluation below a second at most 2,000
-rows are trained and validated on, for at most 30 epochs: the scores are no records.
+stopping of scikit-learn's `MLPClassifier` for the highest accuracy on validation rows. The tables
+show that accuracy after 50, 100 and 200 evaluations, the accuracy of the last model on the test
+rows, and the CPU time of the search, of which the method itself took a part. To keep an evaluation
+below a second at most 2,000 rows are trained and validated on, for at most 30 epochs: the scores
+are no records.
 
-    python -m benchmarks.study                       # all methods, 5 seeds, 50 evaluations
+Each search is a line in a file of its method below `build/`, written as soon as it has ended, and
+is not made again: several processes may measure, each some of the methods.
+
+    python -m benchmarks.study                       # all methods, 20 seeds
     python -m benchmarks.study tpe optuna-tpe --seeds 1 --data dna,semeion
 """
 
@@ -29,7 +33,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.blackbox import Problem, Values, run
-from benchmarks.quality import starts
+from benchmarks.quality import COSTLY, numbers, starts
 from benchmarks.report import Grid, grid_markdown, show_grid, write_markdown
 from benchmarks.statistics import friedman, mean_ranks
 from benchmarks.store import ROOT, dense
@@ -40,6 +44,9 @@ DATA = ROOT.parent / "shared" / "data"
 SETS = ["dna", "electricity", "gas_drift", "pendigits", "semeion"]
 BUNDLED = {"breast_cancer": "load_breast_cancer", "digits": "load_digits", "wine": "load_wine"}
 RESULTS = Path(__file__).parent / "results" / "study.json"
+CACHE = ROOT / "build" / "study"
+BUDGETS = [50, 100, 200]
+METHODS = [name for name in starts() if name not in {*COSTLY, "auto"}]
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 ROWS, EPOCHS = 2000, 30
 
@@ -57,9 +64,10 @@ SPACE = SearchSpace(
     ]
 )
 
-Row = dict[str, float]
-Results = dict[str, dict[str, dict[str, Row]]]
-"""For each data set, method and seed, the scores and the times."""
+Row = dict[str, Any]
+"""The accuracies and CPU seconds of a search after each budget, and what it took by itself."""
+Results = dict[str, dict[str, dict[int, Row]]]
+"""For each data set, method and seed, a search."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def split(x: Array, y: Any, is_test: Any) -> Split:
     fit, check = rest[len(rest) // 4 :], rest[: len(rest) // 4]
     tested = rng.permutation(np.flatnonzero(is_test))[: 2 * ROWS]
     deviation = x[fit].std(axis=0)
-    x = (x - x[fit].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    x = ((x - x[fit].mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)).astype(np.float32)
     return Split((x[fit], y[fit]), (x[check], y[check]), (x[tested], y[tested]))
 
 
@@ -105,6 +113,8 @@ class Training:
         self._data = data
         self.tested: list[float] = []
         """The accuracy on the test rows for each evaluation, which the search does not see."""
+        self.clock: list[float] = []
+        """The CPU seconds of the process after each evaluation."""
 
     def __call__(self, values: Values) -> float:
         from sklearn.neural_network import MLPClassifier
@@ -114,99 +124,162 @@ class Training:
             warnings.simplefilter("ignore")  # batches larger than the data, unfinished trainings
             model.fit(*self._data.train)
             self.tested.append(float(model.score(*self._data.test)))
-            return 1.0 - float(model.score(*self._data.validation))
+            loss = 1.0 - float(model.score(*self._data.validation))
+        self.clock.append(time.process_time())
+        return loss
 
 
-def search(method: str, data: Split, trials: int, seed: int) -> Row:
-    """Returns the scores and the times of one search."""
+def search(method: str, data: Split, budgets: list[int], seed: int) -> Row:
+    """Returns the scores and the times of one search, of the longest budget."""
     start, training = starts()[method], Training(data)
     problem = Problem("study", SPACE, training)
-    start(problem, trials, seed, 1)  # imports its package
+    start(problem, max(budgets), seed, 1)  # imports its package
     clock = time.process_time()
-    done = run(start, problem, trials, seed)
-    seconds = time.process_time() - clock
-    best = int(np.argmin(done.loss))
+    done = run(start, problem, max(budgets), seed)
+    best = [int(np.argmin(done.loss[:budget])) for budget in budgets]
     return {
-        "validation": 1.0 - float(done.loss[best]),
-        "test": training.tested[done.number[best]],
-        "seconds": seconds,
-        "suggestion_seconds": done.seconds,
+        "validation": [_rounded(1.0 - float(done.loss[b])) for b in best],
+        "test": [_rounded(training.tested[done.number[b]]) for b in best],
+        "seconds": [_rounded(training.clock[budget - 1] - clock) for budget in budgets],
+        "suggestion_seconds": _rounded(done.seconds),
     }
 
 
+def _rounded(value: float) -> float:
+    return round(value, 4)
+
+
 def measure(
-    results: Results, names: list[str], methods: list[str], trials: int, seeds: int, path: Path
+    results: Results, names: list[str], methods: list[str], budgets: list[int], seeds: int
 ) -> None:
-    """Runs the searches that are missing, seed by seed, and writes the file after each."""
+    """Runs the searches that are missing, seed by seed, and writes each down."""
     data = {name: load(name) for name in names}
+    CACHE.mkdir(parents=True, exist_ok=True)
     for seed, name, method in itertools.product(range(seeds), names, methods):
         rows = results.setdefault(name, {}).setdefault(method, {})
-        if str(seed) in rows:
+        if seed in rows:
             continue
-        rows[str(seed)] = search(method, data[name], trials, seed)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(dense({"trials": trials, "results": results}) + "\n")
-        print(f"{name} {method} {seed}: {rows[str(seed)]}", flush=True)
+        rows[seed] = search(method, data[name], budgets, seed)
+        line = {"data": name, "seed": seed, "budgets": budgets, "row": rows[seed]}
+        with (CACHE / f"{method}.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(f"{name} {method} {seed}: {rows[seed]}", flush=True)
+
+
+def read(path: Path, budgets: list[int], without: list[str]) -> Results:
+    """Returns the searches of these budgets that are in the JSON file and below `build/`.
+
+    Args:
+        path: The JSON file.
+        budgets: The numbers of evaluations.
+        without: Methods whose searches in the JSON file do not count.
+    """
+    results: Results = {}
+    kept: dict[str, Any] = {"budgets": budgets, "results": {}}
+    if path.exists():
+        kept = json.loads(path.read_text())
+    if kept["budgets"] == budgets:
+        for name, methods in kept["results"].items():
+            results[name] = {
+                method: dict(enumerate(rows))
+                for method, rows in methods.items()
+                if method not in without
+            }
+    for file in sorted(CACHE.glob("*.jsonl")):
+        for line in map(json.loads, file.read_text().splitlines()):
+            if line["budgets"] == budgets:
+                rows = results.setdefault(line["data"], {}).setdefault(file.stem, {})
+                rows[line["seed"]] = line["row"]
+    return results
+
+
+def write(path: Path, budgets: list[int], results: Results) -> None:
+    """Writes the searches of seeds 0, 1, ... up to the first that is missing."""
+    whole = {
+        name: {method: _in_order(rows) for method, rows in sorted(methods.items())}
+        for name, methods in sorted(results.items())
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(dense({"budgets": budgets, "results": whole}) + "\n")
+
+
+def _in_order(rows: dict[int, Row]) -> list[Row]:
+    return [rows[seed] for seed in itertools.takewhile(rows.__contains__, range(len(rows)))]
+
+
+def forget(methods: list[str]) -> None:
+    """Forgets the searches below `build/` of some methods."""
+    for method in methods:
+        (CACHE / f"{method}.jsonl").unlink(missing_ok=True)
 
 
 def means(results: Results) -> dict[str, dict[str, Row]]:
-    """Returns for each data set and method the means over seeds, the best score first."""
+    """Returns for each data set and method the means over seeds, the best last score first."""
     found = {}
     for name, methods in sorted(results.items()):
         rows = {
-            method: {key: float(np.mean([row[key] for row in seeds.values()])) for key in _KEYS}
+            method: {key: np.mean([row[key] for row in seeds.values()], axis=0) for key in _KEYS}
             for method, seeds in methods.items()
             if seeds
         }
-        found[name] = dict(sorted(rows.items(), key=lambda item: -item[1]["validation"]))
+        found[name] = dict(sorted(rows.items(), key=lambda item: -item[1]["validation"][-1]))
     return found
 
 
 _KEYS = ("validation", "test", "seconds", "suggestion_seconds")
 
 
-def grids(results: Results, trials: int) -> Iterator[Grid]:
+def grids(results: Results, budgets: list[int]) -> Iterator[Grid]:
     """Yields the table over all data sets, if there are several, and that of each."""
     if len(results) > 1:
-        yield overview(results)
-    yield note(results, trials), *table(results)
+        yield overview(results, budgets)
+    yield note(results), *table(results, budgets)
 
 
-def overview(results: Results) -> Grid:
-    """Returns how the methods that were run on all data sets stand."""
-    found = means(results)
-    rows = list(found.values())
-    methods = [method for method in rows[0] if all(method in row for row in rows)]
-    errors = np.array([[1.0 - row[method]["validation"] for method in methods] for row in rows])
-    ranks = dict(zip(methods, mean_ranks(errors), strict=True))
+def overview(results: Results, budgets: list[int]) -> Grid:
+    """Returns how the methods that were run on all data sets stand, by their last mean rank."""
+    found = list(means(results).values())
+    methods = [method for method in found[0] if all(method in row for row in found)]
+    errors = 1.0 - np.array([[row[method]["validation"] for method in methods] for row in found])
+    ranks = np.array([mean_ranks(errors[:, :, b]) for b in range(len(budgets))])
     lines = []
-    for method in sorted(methods, key=lambda method: float(ranks[method])):
-        mine = {key: np.array([row[method][key] for row in rows]) for key in _KEYS}
-        scores = [f"{ranks[method]:.1f}", *(f"{np.mean(mine[key]):.4f}" for key in _KEYS[:2])]
-        lines.append([method, *scores, *(f"{np.mean(mine[key]):.1f}" for key in _KEYS[2:])])
-    header = ["method", "mean rank", "validation", "test", "CPU seconds", "of which suggestions"]
-    p = friedman(errors)
+    for number in np.argsort(ranks[-1], kind="stable"):
+        method, standing = methods[number], [f"{rank:.1f}" for rank in ranks[:, number]]
+        mean = {key: np.mean([row[method][key] for row in found], axis=0) for key in _KEYS}
+        lines.append([method, *standing, *_cells(mean)])
+    header = ["method", *(f"mean rank, {budget}" for budget in budgets), *_header(budgets)]
+    p = friedman(errors[:, :, -1])
     told = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
-    return f"Means over {len(rows)} data sets (Friedman's {told})", header, lines
+    return f"Means over {len(found)} data sets (Friedman's {told})", header, lines
 
 
-def table(results: Results) -> tuple[list[str], list[list[str]]]:
+def table(results: Results, budgets: list[int]) -> tuple[list[str], list[list[str]]]:
     """Returns the header and the rows of the table of each data set."""
-    header = ["data", "method", "seeds", *_KEYS[:2], "CPU seconds", "of which suggestions"]
-    rows = []
-    for name, methods in means(results).items():
-        for method, mean in methods.items():
-            scores = [f"{mean['validation']:.4f}", f"{mean['test']:.4f}"]
-            times = [f"{mean['seconds']:.1f}", f"{mean['suggestion_seconds']:.2f}"]
-            rows.append([name, method, str(len(results[name][method])), *scores, *times])
-    return header, rows
+    rows = [
+        [name, method, str(len(results[name][method])), *_cells(mean)]
+        for name, methods in means(results).items()
+        for method, mean in methods.items()
+    ]
+    return ["data", "method", "seeds", *_header(budgets)], rows
 
 
-def note(results: Results, trials: int) -> str:
+def _header(budgets: list[int]) -> list[str]:
+    validation = [f"validation, {budget}" for budget in budgets]
+    return [*validation, "test", "CPU seconds", "of which suggestions"]
+
+
+def _cells(mean: Row) -> list[str]:
+    """Returns the scores after each budget, and what holds after the last."""
+    scores = [*mean["validation"], mean["test"][-1]]
+    times = [mean["seconds"][-1], mean["suggestion_seconds"]]
+    return [*(f"{score:.4f}" for score in scores), *(f"{seconds:.1f}" for seconds in times)]
+
+
+def note(results: Results) -> str:
     """Returns what has to be said beside the table."""
     said = (
-        f"Means over seeds of {trials} evaluations each, one at a time, at most {ROWS} rows to "
-        f"train and validate on, at most {EPOCHS} epochs"
+        f"Means over seeds, one evaluation at a time, at most {ROWS} rows to train and validate "
+        f"on, at most {EPOCHS} epochs"
     )
     bundled = sorted(set(results) & set(BUNDLED))
     if bundled:
@@ -215,33 +288,30 @@ def note(results: Results, trials: int) -> str:
 
 
 def main() -> None:
-    """Measures what is missing, prints the table, and writes the results as JSON."""
+    """Measures what is missing, prints the tables, and writes the results as JSON."""
     names = SETS if all((DATA / name).is_dir() for name in SETS) else list(BUNDLED)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("methods", nargs="*", help=f"of {', '.join(starts())}; all by default")
-    parser.add_argument("--seeds", type=int, default=5, help="default: 5")
-    parser.add_argument("--trials", type=int, default=50, help="evaluations; default: 50")
+    parser.add_argument("methods", nargs="*", help=f"of {', '.join(METHODS)}; all by default")
+    parser.add_argument("--seeds", type=int, default=20, help="default: 20")
+    parser.add_argument("--budgets", type=numbers, default=BUDGETS, help="default: 50,100,200")
     parser.add_argument("--data", type=lambda t: t.split(","), default=names)
     parser.add_argument("--fresh", action="store_true", help="forget the methods' earlier runs")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="file that is continued")
-    parser.add_argument("--markdown", type=Path, help="document whose table is written anew")
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="file that is written")
+    parser.add_argument("--markdown", type=Path, help="document whose tables are written anew")
     arguments = parser.parse_args()
-    methods = arguments.methods or list(starts())
-    kept: dict[str, Any] = {"trials": arguments.trials, "results": {}}
-    if arguments.json.exists():
-        kept = json.loads(arguments.json.read_text())
-    if kept["trials"] != arguments.trials:
-        parser.error(f"{arguments.json} holds searches of {kept['trials']} trials")
-    if arguments.fresh:
-        for name in arguments.data:
-            for method in methods:
-                kept["results"].get(name, {}).pop(method, None)
-    results: Results = kept["results"]
-    measure(results, arguments.data, methods, arguments.trials, arguments.seeds, arguments.json)
-    for grid in grids(results, arguments.trials):
-        show_grid(Console(width=110), grid)
+    methods = arguments.methods or METHODS
+    again = methods if arguments.fresh else []
+    forget(again)
+    if not arguments.report:
+        known = read(arguments.json, arguments.budgets, again)
+        measure(known, arguments.data, methods, arguments.budgets, arguments.seeds)
+    results = read(arguments.json, arguments.budgets, again)
+    write(arguments.json, arguments.budgets, results)
+    for grid in grids(results, arguments.budgets):
+        show_grid(Console(width=150), grid)
     if arguments.markdown:
-        text = "\n".join(map(grid_markdown, grids(results, arguments.trials)))
+        text = "\n".join(map(grid_markdown, grids(results, arguments.budgets)))
         write_markdown(arguments.markdown, text, BEGIN, END)
 
 

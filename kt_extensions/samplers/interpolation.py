@@ -44,10 +44,10 @@ def by_expected_rank(history: History, x: Array, ranking: Rows) -> Rows:
     """
     embedding = _embedding(history.space, optional_dimensions(history).tobytes())
     scale = np.where(history.space.categorical[embedding.owner], _OTHER_OPTION, 1.0)
-    trials = scale * embedding.features(history.X[ranking])
+    places = scale * embedding.features(np.concatenate([history.X[ranking], x]))
+    trials, asked = places[: len(ranking)], places[len(ranking) :]
     ranks = shared(np.arange(len(ranking)), history.y[ranking])
-    expected = _kriged(trials, ranks, scale * embedding.features(x))
-    return np.argsort(expected, kind="stable")
+    return np.argsort(_kriged(trials, ranks, asked), kind="stable")
 
 
 @lru_cache(maxsize=32)

@@ -227,31 +227,49 @@ def test_study_trains_on_standardized_rows_and_keeps_test_rows_apart():
     data = study.load("wine")
     rows = [part[0].shape[0] for part in (data.train, data.validation, data.test)]
     assert sum(rows) == 178
-    assert np.allclose(data.train[0].mean(axis=0), 0, atol=1e-9)
-    row = study.search("random", data, trials=4, seed=0)
-    assert 0.5 < row["validation"] <= 1.0
-    assert 0.5 < row["test"] <= 1.0
-    assert 0 < row["suggestion_seconds"] < row["seconds"]
-    header, [line] = study.table({"wine": {"random": {"0": row}}})
-    assert line[:4] == ["wine", "random", "1", f"{row['validation']:.4f}"]
+    assert np.allclose(data.train[0].mean(axis=0), 0, atol=1e-5)
+    row = study.search("random", data, budgets=[2, 4], seed=0)
+    assert 0.5 < row["validation"][0] <= row["validation"][1] <= 1.0
+    assert 0.5 < row["test"][1] <= 1.0
+    assert 0 < row["seconds"][0] < row["seconds"][1]
+    assert 0 < row["suggestion_seconds"] < row["seconds"][1]
+    header, [line] = study.table({"wine": {"random": {0: row}}}, [2, 4])
+    first, last = (f"{score:.4f}" for score in row["validation"])
+    assert line[:5] == ["wine", "random", "1", first, last]
     assert len(header) == len(line)
-    assert "absent" in study.note({"wine": {}}, 4)
+    assert "absent" in study.note({"wine": {}})
 
 
 def test_study_ranks_the_methods_that_were_run_on_all_data_sets():
     def seeds(*validation):
-        row = {"test": 0.5, "seconds": 4.0, "suggestion_seconds": 1.0}
-        return {str(seed): row | {"validation": score} for seed, score in enumerate(validation)}
+        row = {"test": [0.4, 0.5], "seconds": [2.0, 4.0], "suggestion_seconds": 1.0}
+        return {seed: row | {"validation": [0.5, score]} for seed, score in enumerate(validation)}
 
     results = {
         "dna": {"gp": seeds(0.9, 0.8), "tpe": seeds(0.7), "pso": seeds(0.99), "random": seeds(0.6)},
         "wine": {"gp": seeds(0.95), "tpe": seeds(0.99, 0.99), "random": seeds(0.6)},
     }
-    (_, header, lines), (_, _, rows) = study.grids(results, 50)
-    assert lines[0] == ["gp", "1.5", "0.9000", "0.5000", "4.0", "1.0"]
-    assert [line[:2] for line in lines] == [["gp", "1.5"], ["tpe", "1.5"], ["random", "3.0"]]
+    (_, header, lines), (_, _, rows) = study.grids(results, [2, 4])
+    assert lines[0] == ["gp", "2.0", "1.5", "0.5000", "0.9000", "0.5000", "4.0", "1.0"]
+    assert [line[::2][:2] for line in lines] == [["gp", "1.5"], ["tpe", "1.5"], ["random", "3.0"]]
     assert [row[:3] for row in rows[:2]] == [["dna", "pso", "1"], ["dna", "gp", "2"]]
     assert len(header) == len(lines[0])
+
+
+def test_study_goes_on_from_what_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "CACHE", tmp_path / "runs")
+    path, results = tmp_path / "study.json", {}
+    study.measure(results, ["wine"], ["random"], [1, 2], seeds=2)
+    known = study.read(path, [1, 2], without=[])
+    assert known == results
+    assert study.read(path, [1, 3], without=[]) == {}
+    study.write(path, [1, 2], known)
+    study.forget(["random"])
+    assert study.read(path, [1, 2], without=[]) == results
+    assert study.read(path, [1, 2], without=["random"]) == {"wine": {}}
+    monkeypatch.setattr(study, "search", None)
+    study.measure(known, ["wine"], ["random"], [1, 2], seeds=2)
+    assert known == results
 
 
 @pytest.mark.parametrize("name", ["optuna-tpe", "kerastuner-random", "skopt-gp"])
