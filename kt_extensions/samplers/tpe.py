@@ -28,6 +28,7 @@ Rows = NDArray[np.int64]
 _LEAST_TRIALS = 3  # completed ones in a branch, before they have a model of their own
 _OWN_MODEL = 0.5  # probability that a branch is searched by the model of its own trials
 _COMPARED = 16  # candidates of the largest l / g, compared by the rank to be expected
+_RANKED = 100  # trials, the best ones, from which it is
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,8 @@ class TPE:
         features = Features(history.space, x)
         score = l_density.log_density(features) - g_density.log_density(features)
         order = np.argsort(-score, kind="stable")
-        known = np.zeros(len(history), bool)
-        known[good] = known[others] = True
-        ranking = history.ranking()
-        ranking = ranking[known[ranking]]
         compared = order[:_COMPARED]
-        order[:_COMPARED] = compared[by_expected_rank(history, x[compared], ranking)]
+        order[:_COMPARED] = compared[by_expected_rank(history, x[compared], _ranked(history))]
         return candidates[order]
 
     def _split(self, history: History) -> tuple[Rows, Rows]:
@@ -139,6 +136,12 @@ class TPE:
         others = np.ones(len(history), bool)
         others[good] = False
         return good, np.flatnonzero(others)[-self.most_others :]
+
+
+def _ranked(history: History) -> Rows:
+    """Returns the trials that the rank of others is expected from, the best first."""
+    ranking = history.best(_RANKED)
+    return ranking if len(ranking) == _RANKED else history.ranking()[:_RANKED]
 
 
 def _other_branch(history: History, good: Rows, rng: np.random.Generator) -> Branch | None:
