@@ -10,7 +10,7 @@ are no records.
 Each search is a line in a file of its method below `build/`, written as soon as it has ended, and
 is not made again: several processes may measure, each some of the methods.
 
-    python -m benchmarks.study                       # all methods, 20 seeds
+    python -m benchmarks.study                       # all methods, 20 seeds: twelve hours of CPU
     python -m benchmarks.study tpe optuna-tpe --seeds 1 --data dna,semeion
 """
 
@@ -43,7 +43,7 @@ from kt_extensions.space.domains import Array
 DATA = ROOT.parent / "shared" / "data"
 SETS = ["dna", "electricity", "gas_drift", "pendigits", "semeion"]
 BUNDLED = {"breast_cancer": "load_breast_cancer", "digits": "load_digits", "wine": "load_wine"}
-RESULTS = Path(__file__).parent / "results" / "study.json"
+RESULTS = Path(__file__).parent / "results"
 CACHE = ROOT / "build" / "study"
 BUDGETS = [50, 100, 200]
 METHODS = [name for name in starts() if name not in {*COSTLY, "auto"}]
@@ -173,18 +173,20 @@ def read(path: Path, budgets: list[int], without: list[str]) -> Results:
         path: The JSON file.
         budgets: The numbers of evaluations.
         without: Methods whose searches in the JSON file do not count.
+
+    Raises:
+        ValueError: If the JSON file holds searches of other budgets.
     """
     results: Results = {}
-    kept: dict[str, Any] = {"budgets": budgets, "results": {}}
-    if path.exists():
-        kept = json.loads(path.read_text())
-    if kept["budgets"] == budgets:
-        for name, methods in kept["results"].items():
-            results[name] = {
-                method: dict(enumerate(rows))
-                for method, rows in methods.items()
-                if method not in without
-            }
+    kept = json.loads(path.read_text()) if path.exists() else {"budgets": budgets, "results": {}}
+    if kept["budgets"] != budgets:
+        raise ValueError(f"Expected budgets {budgets} in {path.name}. Received: {kept['budgets']}.")
+    for name, methods in kept["results"].items():
+        results[name] = {
+            method: dict(enumerate(rows))
+            for method, rows in methods.items()
+            if method not in without
+        }
     for file in sorted(CACHE.glob("*.jsonl")):
         for line in map(json.loads, file.read_text().splitlines()):
             if line["budgets"] == budgets:
@@ -297,17 +299,18 @@ def main() -> None:
     parser.add_argument("--data", type=lambda t: t.split(","), default=names)
     parser.add_argument("--fresh", action="store_true", help="forget the methods' earlier runs")
     parser.add_argument("--report", action="store_true", help="measure nothing")
-    parser.add_argument("--json", type=Path, default=RESULTS, help="file that is written")
+    parser.add_argument("--json", type=Path, help="file that is written; by default of the budgets")
     parser.add_argument("--markdown", type=Path, help="document whose tables are written anew")
     arguments = parser.parse_args()
     methods = arguments.methods or METHODS
+    path = arguments.json or RESULTS / f"study_{max(arguments.budgets)}.json"
     again = methods if arguments.fresh else []
     forget(again)
     if not arguments.report:
-        known = read(arguments.json, arguments.budgets, again)
+        known = read(path, arguments.budgets, again)
         measure(known, arguments.data, methods, arguments.budgets, arguments.seeds)
-    results = read(arguments.json, arguments.budgets, again)
-    write(arguments.json, arguments.budgets, results)
+    results = read(path, arguments.budgets, again)
+    write(path, arguments.budgets, results)
     for grid in grids(results, arguments.budgets):
         show_grid(Console(width=150), grid)
     if arguments.markdown:

@@ -264,6 +264,8 @@ def test_study_goes_on_from_what_is_written_down(tmp_path, monkeypatch):
     assert known == results
     assert study.read(path, [1, 3], without=[]) == {}
     study.write(path, [1, 2], known)
+    with pytest.raises(ValueError, match=r"budgets \[1, 3\].*Received: \[1, 2\]"):
+        study.read(path, [1, 3], without=[])
     study.forget(["random"])
     assert study.read(path, [1, 2], without=[]) == results
     assert study.read(path, [1, 2], without=["random"]) == {"wine": {}}
