@@ -46,7 +46,7 @@ def by_expected_rank(history: History, x: Array, ranking: Rows) -> Rows:
     scale = np.where(history.space.categorical[embedding.owner], _OTHER_OPTION, 1.0)
     places = scale * embedding.features(np.concatenate([history.X[ranking], x]))
     trials, asked = places[: len(ranking)], places[len(ranking) :]
-    ranks = shared(np.arange(len(ranking)), history.y[ranking])
+    ranks = shared(np.arange(float(len(ranking))), history.y[ranking])
     return np.argsort(_kriged(trials, ranks, asked), kind="stable")
 
 
