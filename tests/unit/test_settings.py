@@ -17,7 +17,7 @@ POSITIVE = "a number > 0"
 REFUSED = [
     (TPE, "n_startup", 0, WHOLE, 10),
     (TPE, "n_startup", 2.5, WHOLE, 10),
-    (TPE, "n_candidates", -1, WHOLE, 64),
+    (TPE, "n_candidates", -1, WHOLE, 128),
     (TPE, "most_good", 0, WHOLE, 25),
     (TPE, "most_others", "all", WHOLE, 250),
     (TPE, "quantile", 1.5, SHARE, 0.15),
