@@ -20,6 +20,7 @@ from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, fixed, sometimes_other
 from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.settings import check_integers, check_numbers
+from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space.domains import BELOW_ONE, Array
 
 Rows = NDArray[np.int64]
@@ -98,6 +99,7 @@ class PSO:
         check_numbers(self, 0, math.inf, "cognitive", "social")
         check_numbers(self, 0, 1, "inertia", "crossover", "mutation", "explore")
 
+    @single_threaded
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         swarm = _Swarm(history, self.n_particles)

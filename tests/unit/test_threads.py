@@ -35,15 +35,16 @@ def test_a_function_that_raises_leaves_as_many_threads_as_there_were():
     assert set(blas_threads()) == {3}
 
 
-def a_history() -> History:
+def a_history(name: str) -> History:
+    """As long as the sampler has most to compute."""
     space, rng = SPACES["mixed"], np.random.default_rng(1)
-    trials = [space.decode(rng.random(len(space))) for _ in range(150)]
+    trials = [space.decode(rng.random(len(space))) for _ in range(90 if name == "pso" else 150)]
     return from_observations(space, trials, rng.random(len(trials)))
 
 
-@pytest.mark.parametrize("name", ["gp", "kde", "tpe"])
+@pytest.mark.parametrize("name", ["gp", "kde", "pso", "tpe"])
 def test_proposals_do_not_depend_on_the_threads_that_there_are(name):
-    history, found = a_history(), []
+    history, found = a_history(name), []
     for threads in (1, 3):
         with ThreadpoolController().limit(limits=threads):
             rng = np.random.default_rng(2)
