@@ -1,4 +1,4 @@
-"""scikit-optimize's surrogate models, made for today's scikit-learn and one thread.
+"""scikit-optimize's surrogate models, made for today's scikit-learn.
 
 Imports scikit-learn and scikit-optimize: import it where a model is needed.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from skopt.learning import (
     RandomForestRegressor,
 )
 from skopt.learning.gaussian_process.kernels import ConstantKernel, Matern
-from threadpoolctl import ThreadpoolController
 
 from kt_extensions.space.domains import Array
 
@@ -89,13 +87,13 @@ class Model:
 
     def __init__(self, surrogate: str, n_trees: int, seed: int, features: Array, y: Array) -> None:
         self._model = SURROGATES[surrogate](features.shape[1], n_trees, seed)
-        with _threads().limit(limits=1), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a length scale at its bound
             self._model.fit(features, y)
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Returns mean and deviation, arrays `(m,)`, of the scores at points `(m, p)`."""
-        with _threads().limit(limits=1), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a variance that rounding made negative
             mean, deviation = self._model.predict(features, return_std=True)
         return mean, np.maximum(deviation, _LEAST_DEVIATION)
@@ -139,8 +137,3 @@ SURROGATES: dict[str, Callable[[int, int, int], Any]] = {
     "GBRT": _gradient_boosting,
 }
 """Makers of untrained models by name, from the number of features, of trees, and a seed."""
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()

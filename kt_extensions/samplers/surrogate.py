@@ -28,6 +28,7 @@ from kt_extensions.samplers.observations import (
     spread_rows,
 )
 from kt_extensions.samplers.settings import check_choice, check_integers, check_numbers
+from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
@@ -94,6 +95,7 @@ class Skopt:
         check_integers(self, 1, "n_startup", "n_candidates", "most_points", "n_trees")
         check_numbers(self, 0, math.inf, "xi", "kappa")
 
+    @single_threaded
     def suggest(self, history: History, rng: np.random.Generator) -> Array:
         """Returns the next point to try; see `Sampler.suggest`."""
         space = history.space

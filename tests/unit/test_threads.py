@@ -5,7 +5,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from kt_extensions.history import History, from_observations
-from kt_extensions.samplers import REGISTRY
+from kt_extensions.samplers import GP, KDE, PSO, TPE, Sampler, Skopt
 from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.testing import SPACES
 
@@ -35,18 +35,21 @@ def test_a_function_that_raises_leaves_as_many_threads_as_there_were():
     assert set(blas_threads()) == {3}
 
 
-def a_history(name: str) -> History:
-    """As long as the sampler has most to compute."""
+def a_history(n: int) -> History:
     space, rng = SPACES["mixed"], np.random.default_rng(1)
-    trials = [space.decode(rng.random(len(space))) for _ in range(90 if name == "pso" else 150)]
-    return from_observations(space, trials, rng.random(len(trials)))
+    trials = [space.decode(rng.random(len(space))) for _ in range(n)]
+    return from_observations(space, trials, rng.random(n))
 
 
-@pytest.mark.parametrize("name", ["gp", "kde", "pso", "tpe"])
-def test_proposals_do_not_depend_on_the_threads_that_there_are(name):
-    history, found = a_history(name), []
+@pytest.mark.parametrize(
+    ("sampler", "trials"),  # with so many it has most to compute
+    [(GP(), 150), (KDE(), 150), (PSO(), 90), (Skopt("GP"), 150), (TPE(), 150)],
+    ids=["gp", "kde", "pso", "skopt", "tpe"],
+)
+def test_proposals_do_not_depend_on_the_threads_that_there_are(sampler: Sampler, trials: int):
+    history, found = a_history(trials), []
     for threads in (1, 3):
         with ThreadpoolController().limit(limits=threads):
             rng = np.random.default_rng(2)
-            found.append(REGISTRY[name]().suggest(history, rng).tobytes())
+            found.append(sampler.suggest(history, rng).tobytes())
     assert found[0] == found[1]
