@@ -68,27 +68,15 @@ def fill_in(
 
     Args:
         space: The search space, of `d` dimensions.
-        given: Some values. The parents that they need get values for which they are active.
+        given: Some values that `space.check` has accepted. The parents that they need get values
+            for which they are active.
         point: Array `(d,)`, what the sampler proposes for the other dimensions.
     """
     point = np.array(point)
-    for name, value in _with_parents(space, given).items():
+    for name, value in (space.with_parents(given) or given).items():
         i = space.index[name]
         point[i] = space.dimensions[i].domain.coordinate(value)
     return {name: given.get(name, v) for name, v in space.decode(point).items()}, point
-
-
-def _with_parents(space: SearchSpace, given: Mapping[str, Value]) -> dict[str, Value]:
-    values = dict(given)
-    for dimension in reversed(space.dimensions):
-        if dimension.name in values and not dimension.is_active(values):
-            scopes = (
-                {c.parent: values.get(c.parent, c.values[0]) for c in scope}
-                for scope in dimension.scopes
-                if all(c.parent not in values or c.holds(values) for c in scope)
-            )
-            values.update(next(scopes))
-    return values
 
 
 def _exact(space: SearchSpace, name: str, value: Any) -> Value:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -226,7 +227,8 @@ class SearchSpace:
             values: Values by name, not necessarily of all dimensions.
 
         Raises:
-            ValueError: If a name is unknown or inactive, or a value is not one of its domain.
+            ValueError: If a name is unknown or inactive, a value is not one of its domain, or the
+                names cannot be active together.
         """
         for name, value in values.items():
             self._check_value(name, value)
@@ -239,6 +241,51 @@ class SearchSpace:
                     f"the conditions {list(dimension.scopes)} to hold, or {name!r} to be left out. "
                     f"Received: {dict(values)}."
                 )
+        if self.with_parents(nearest) is None:
+            raise ValueError(
+                "Expected hyperparameters that can be active in one configuration. No values of "
+                f"their parents make {list(values)} active together. Received: {dict(values)}."
+            )
+
+    def with_parents(self, values: Mapping[str, Value]) -> dict[str, Value] | None:
+        """Returns values, and those that their parents need for them to be active.
+
+        Args:
+            values: Values by name, not necessarily of all dimensions.
+
+        Returns:
+            `None` if there are no such values.
+
+        Example:
+            >>> from kt_extensions.space import Interval, Options
+            >>> scopes = ((Condition("optimizer", ("sgd",)),),)
+            >>> optimizer = Dimension("optimizer", Options(("adam", "sgd")))
+            >>> momentum = Dimension("momentum", Interval(0.0, 0.99), scopes)
+            >>> SearchSpace([optimizer, momentum]).with_parents({"momentum": 0.9})
+            {'momentum': 0.9, 'optimizer': 'sgd'}
+        """
+        known = dict(values)
+        for dimension in reversed(self.dimensions):
+            if dimension.name in known and not dimension.is_active(known):
+                tried = (
+                    self.with_parents({**known, **p}) for p in self._making_active(dimension, known)
+                )
+                return next((found for found in tried if found is not None), None)
+        return known
+
+    def _making_active(
+        self, dimension: Dimension, known: Mapping[str, Value]
+    ) -> Iterator[dict[str, Value]]:
+        """Yields the values of unknown parents that make a dimension active beside known ones."""
+        for scope in dimension.scopes:
+            if all(c.parent not in known or c.holds(known) for c in scope):
+                unknown = [c for c in scope if c.parent not in known]
+                for values in itertools.product(*map(self._values_for, unknown)):
+                    yield {c.parent: v for c, v in zip(unknown, values, strict=True)}
+
+    def _values_for(self, condition: Condition) -> list[Value]:
+        domain = self.dimensions[self.index[condition.parent]].domain
+        return [value for value in condition.values if domain.contains(value)]
 
     def _check_value(self, name: str, value: Any) -> None:
         if name not in self.index:

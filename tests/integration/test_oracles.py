@@ -694,6 +694,45 @@ def test_wrong_configurations(tmp_path: Path, values: dict[str, Any], message: s
     assert_lock_free(oracle)
 
 
+def linked(hp: kt.HyperParameters) -> float:
+    """Conditions that overlap, and values of parents which the parents do not have."""
+    hp.Choice("block", ["plain", "residual", "dense"])
+    hp.Int("growth", 1, 9, parent_name="block", parent_values=["dense"])
+    hp.Float("dropout", 0, 0.5, parent_name="block", parent_values=["residual", "dense"])
+    hp.Float("decay", 0, 0.5, parent_name="block", parent_values=["plain"])
+    hp.Int("layers", 1, 5, step=2)
+    hp.Int("units", 8, 64, parent_name="layers", parent_values=[0, 2, 3, 4, 5])
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "parents"),
+    [
+        ({"growth": 4, "dropout": 0.2}, {"block": "dense"}),
+        ({"dropout": 0.2}, {"block": "residual"}),
+        ({"units": 64}, {"layers": 3}),
+        ({"units": 64, "decay": 0.1}, {"layers": 3, "block": "plain"}),
+    ],
+)
+def test_enqueued_values_have_the_parents_they_need(
+    tmp_path: Path, asked: dict[str, Any], parents: dict[str, Any]
+) -> None:
+    oracle = TPEOracle(max_trials=1, seed=0)
+    oracle.enqueue(asked)
+    (values,) = values_of(search(tmp_path, linked, oracle)).values()
+    assert {**asked, **parents}.items() <= values.items()
+
+
+def test_enqueued_values_that_exclude_each_other(tmp_path: Path) -> None:
+    oracle = TPEOracle(max_trials=3, seed=0)
+    oracle.enqueue({"growth": 4, "decay": 0.1})
+    tuner = FunctionTuner(linked, oracle, tmp_path)
+    with pytest.raises(ValueError, match=r"make \['growth', 'decay'\] active together"):
+        tuner.search(verbose=0)
+    tuner.search(verbose=0)  # it was taken out
+    assert statuses(tuner) == ["COMPLETED"] * 3
+
+
 # Learning from earlier searches.
 
 
