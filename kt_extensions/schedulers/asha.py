@@ -5,6 +5,7 @@ Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -25,9 +26,9 @@ class ASHA:
     If none is, a new configuration is begun. There is always something to run, for any number of
     workers; the search ends with the oracle's `max_trials`. Failed and pruned trials rank last.
 
-    One configuration at least is trained to the end: where none was, and there are no others to
-    begin or just as many trials left as it takes, the best is promoted, then the best of the next
-    rung, and so on, while other workers wait.
+    One configuration is trained to the end if no more trials fail than before: where none was, and
+    there are no others to begin or just as many trials left as that is expected to take, the best
+    is promoted, then the best of the next rung, and so on, while other workers wait.
 
     Args:
         max_epochs: R, the epochs of the last rung.
@@ -105,12 +106,18 @@ class ASHA:
         return bool(filled(history, np.flatnonzero(top)).any())
 
     def _is_closing(self, history: History) -> bool:
-        """Tells whether the trials left are just those that train one to the end, if none was."""
+        """Tells whether the trials left are just those that train one to the end, if none was.
+
+        They are the mean of a negative binomial distribution and a standard deviation more: as many
+        are expected to fail as have until now.
+        """
         if self.max_trials is None or self._is_trained(history):
             return False
-        hopeful = history.rung[~np.isinf(history.y)]
-        missing = len(self.epochs) - 1 - int(hopeful.max(initial=-1))
-        return self.max_trials - history.number <= missing
+        scored = np.isfinite(history.y)
+        missing = len(self.epochs) - 1 - int(history.rung[scored].max(initial=-1))
+        failing = 1.0 - scored.sum() / (~history.pending).sum() if scored.any() else 0.0
+        needed = (missing + math.sqrt(missing * failing)) / (1.0 - failing)
+        return self.max_trials - history.number <= math.ceil(needed)
 
     def halvings(self, bracket: int) -> int:
         """Returns how often a trial is promoted at most."""

@@ -364,6 +364,16 @@ class TestASHA:
         assert len(history) == trials
         assert history.budget.max() == 100
 
+    @pytest.mark.parametrize("workers", [1, 8])
+    @pytest.mark.parametrize("trials", [40, 100])
+    @pytest.mark.parametrize("nth", [4, 5, 10])
+    def test_failures_are_reckoned_with(self, nth: int, trials: int, workers: int) -> None:
+        """The last trial that could train one to the end is among those that fail."""
+        scheduler = ASHA(100, max_trials=trials)
+        search = Search(scheduler, lambda x, e, n: np.inf if n % nth == nth - 1 else x, workers)
+        history = search.run(trials=trials)
+        assert history.budget[np.isfinite(history.y)].max() == 100
+
     def test_one_that_was_trained_to_the_end_is_enough(self):
         """The trials that are left are shared out as ever."""
         told = Search(ASHA(9, max_trials=100), workers=4).run(trials=100)
