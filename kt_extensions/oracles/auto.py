@@ -14,7 +14,8 @@ class AutoOracle(SamplerOracle):
     Says which and why, in one line, as soon as the space is known, and again if that changes,
     unless the search is silent. See `kt_extensions.samplers.Auto` for the rules.
 
-    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.Auto(max_trials)`.
+    Args: as `SamplerOracle`; `sampler` defaults to `kt_extensions.samplers.Auto` for the trials
+        that the search is to have.
 
     Example:
 
@@ -27,7 +28,7 @@ class AutoOracle(SamplerOracle):
     _told: str | None = None  # the algorithm that was told last
 
     def _make_default_sampler(self) -> Sampler:
-        return Auto(self.max_trials)
+        return Auto(self.planned_trials, promotes=self.schedule is not None)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial; tells the choice if it is new."""

@@ -118,9 +118,9 @@ class SamplerOracle(OutcomeOracle):
         )
         self.given_seed = seed
         self.seed = random.randrange(2**31) if seed is None else int(seed)
-        self.sampler = sampler or self._make_default_sampler()
         self.scheduler = _told_limit(scheduler, max_trials) or AllAlike()
         self.schedule = self.scheduler.description
+        self.sampler = sampler or self._make_default_sampler()
         self.pruner = pruner
         self.warm_start = _checked_folders(warm_start)
         self.stopping: Callable[[], str | None] | None = None

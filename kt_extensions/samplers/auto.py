@@ -45,6 +45,7 @@ class Auto:
 
     Args:
         max_trials: How many trials the search may have; `None` if it is not known.
+        promotes: Whether some of them are promotions: trials of a configuration that was tried.
 
     Raises:
         ValueError: If `max_trials` is not a positive integer.
@@ -58,6 +59,7 @@ class Auto:
     """
 
     max_trials: int | None = None
+    promotes: bool = False
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
@@ -67,7 +69,7 @@ class Auto:
     def choose(self, space: SearchSpace) -> Choice:
         """Returns the algorithm for a space."""
         size, trials = space.n_configurations, self.max_trials
-        if trials is not None and len(space) and size <= trials:
+        if trials is not None and len(space) and size <= trials and not self.promotes:
             return Choice("random", Random(), f"all {size} configurations will be tried")
         if trials is not None and trials > _MANY_TRIALS:
             return Choice("tpe", TPE(), f"{trials} trials are many")

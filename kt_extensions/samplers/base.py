@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -70,6 +71,7 @@ class Sampler(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class Random:
     """Random search: each coordinate uniform, independent of the results.
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import kt_extensions as kte
+from kt_extensions import schedulers
 from kt_extensions.history import TrialTable
 from kt_extensions.oracles import AutoOracle
-from kt_extensions.samplers import GP, TPE, Auto
+from kt_extensions.samplers import GP, TPE, Auto, Random
 from kt_extensions.space import Dimension, Interval, Options, SearchSpace
 
 LINE = SearchSpace([Dimension("x", Interval(0.0, 1.0))])
@@ -58,6 +59,11 @@ def test_wrong_number_of_trials(max_trials: Any) -> None:
 class Line(kt.HyperModel):
     def build(self, hp: kt.HyperParameters) -> Any:
         hp.Float("x", 0.0, 1.0)
+
+
+class Kind(kt.HyperModel):
+    def build(self, hp: kt.HyperParameters) -> Any:
+        hp.Choice("kind", ["a", "b", "c"])
 
 
 class Search(kte.Search):
@@ -114,3 +120,26 @@ def test_says_it_once_the_trials_have_told_the_space_and_again_if_it_changes(
 def test_another_sampler_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Search(Line(), max_trials=3, sampler=TPE(n_startup=2), directory=tmp_path).search()
     assert capsys.readouterr().out.startswith("Search algorithm: TPE(n_startup=2")
+
+
+@pytest.mark.parametrize(
+    ("max_trials", "scheduler", "line"),
+    [
+        (100, schedulers.ASHA(27), "GP (100 trials, 1 hyperparameter)"),
+        (3, schedulers.ASHA(27), "GP (3 trials, 1 hyperparameter)"),  # some promote others
+        (None, schedulers.Hyperband(81, iterations=5), "TPE (1030 trials are many)"),
+        (3, None, "Random (all 3 configurations will be tried)"),
+    ],
+)
+def test_promotions_are_trials_but_no_new_configurations(
+    tmp_path: Path, max_trials: int | None, scheduler: schedulers.Scheduler | None, line: str
+) -> None:
+    oracle = AutoOracle(max_trials=max_trials, scheduler=scheduler)
+    StockTuner(oracle=oracle, hypermodel=Kind(), directory=tmp_path)
+    assert oracle.new_explanation() == f"Search algorithm: {line}."
+
+
+def test_a_sampler_of_the_users_is_told_by_its_name(tmp_path: Path) -> None:
+    oracle = AutoOracle(max_trials=3, sampler=Random())
+    StockTuner(oracle=oracle, hypermodel=Kind(), directory=tmp_path)
+    assert oracle.new_explanation() == "Search algorithm: Random()."
