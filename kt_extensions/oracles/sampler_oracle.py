@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -237,7 +238,8 @@ class SamplerOracle(OutcomeOracle):
         """Ends a trial; see `keras_tuner.Oracle.end_trial`.
 
         A trial that ends with the status `"STOPPED"` was pruned: it counts as completed with the
-        best score that was reported until then.
+        best score that was reported until then. One that has ended already stays as it is, with a
+        warning.
 
         Raises:
             RuntimeError: If `max_consecutive_failed_trials` trials in a row have failed, or the
@@ -246,7 +248,11 @@ class SamplerOracle(OutcomeOracle):
             OSError: If the end could not be recorded. The trial is to run again then.
         """
         with self._consistently():
-            _ = self.record
+            record = self.record
+            trial_id = trial if isinstance(trial, str) else trial.trial_id
+            if trial_id in self.trials and trial_id not in record.unfinished:
+                _warn_of_second_end(trial_id)
+                return
             if isinstance(trial, str):
                 trial = self.trials[trial]
                 trial.status = status
@@ -341,6 +347,13 @@ def _default_limit(scheduler: Scheduler | None) -> int | None:
     if scheduler is None or isinstance(scheduler, AllAlike):
         return 10
     return 100 if scheduler.n_trials is None else None
+
+
+def _warn_of_second_end(trial_id: str) -> None:
+    warnings.warn(
+        f"Trial {trial_id} has ended already: what `end_trial` is told of it again is left out.",
+        stacklevel=3,
+    )
 
 
 def _told_limit(scheduler: Scheduler | None, max_trials: int | None) -> Scheduler | None:
