@@ -13,7 +13,7 @@ from keras_tuner.errors import FailedTrialError, FatalValueError
 
 from kt_extensions.distribute import Distribution, Strategy, checked
 from kt_extensions.tuners.shared_batches import problem_of_data
-from kt_extensions.tuners.undistributable import problem_of_model
+from kt_extensions.tuners.undistributable import problem_of_model, warn_of_clipping
 
 
 class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
@@ -29,6 +29,7 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
     _has_trained = False  # in this process
     _has_completed = False  # a trial of the search, in whichever process
     _set_again: Callable[[], None] | None = None  # in a trial
+    _fitting: contextlib.ExitStack | None = None  # ends with the fit of a model
 
     def _distribute(self, strategy: Strategy | None, given: Any) -> Any:
         """Keeps `strategy`, and returns the `distribution_strategy` for KerasTuner.
@@ -58,6 +59,21 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
         with kept():
             super()._populate_initial_space()
 
+    def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        try:
+            with contextlib.ExitStack() as self._fitting:
+                return super()._build_and_fit_model(trial, *args, **kwargs)
+        finally:
+            self._fitting = None
+
+    def _enter_scope(self) -> None:
+        """Enters the strategy's scope for `HyperModel.fit`, which may compile the model anew.
+
+        To be called after the build: it clears the session, which must not be inside of a scope.
+        """
+        if self._fitting is not None and self.distribution_strategy is not None:
+            self._fitting.enter_context(self.distribution_strategy.scope())
+
     def _build_hypermodel(self, hp: kt.HyperParameters) -> keras.Model:
         """Builds a model where the session has just been cleared."""
         if self._set_again is not None:
@@ -68,8 +84,9 @@ class ReplicatedTrials(kt.Tuner):  # type: ignore[misc]
         return model
 
     def _check_fit(self, model: keras.Model, settings: dict[str, Any]) -> None:
-        """Refuses data that cannot be shared among the replicas."""
-        self._refuse(problem_of_data(model, settings))
+        """Refuses data that cannot be shared among the replicas, and what was compiled since."""
+        self._refuse(problem_of_model(model) or problem_of_data(model, settings))
+        warn_of_clipping(model)
 
     @contextlib.contextmanager
     def _under_strategy(self) -> Iterator[None]:

@@ -317,6 +317,7 @@ class Tuner(ToldSearch):
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
         model = super()._try_build(hp)
+        self._enter_scope()
         if self._trains and self._given is not None:
             self._check_training(model, *self._given)
         self._long_lived.watch(model)

@@ -16,7 +16,7 @@ _CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 def problem_of_model(model: keras.Model) -> str | None:
     """Says what a model was compiled with that its strategy does not allow; `None` for nothing.
 
-    With JAX all of it works. Clipped gradients cost a warning.
+    With JAX all of it works.
 
     Args:
         model: The model, as it is to be trained.
@@ -24,10 +24,31 @@ def problem_of_model(model: keras.Model) -> str | None:
     if keras.backend.backend() != "tensorflow":
         return None
     strategy = strategy_of(model)
-    problem = _of_compile(model, replicas(strategy)) or _of_accumulation(model, strategy)
-    if problem is None and replicas(strategy) > 1:
-        _warn_of_clipping(model, replicas(strategy))
-    return problem
+    return _of_compile(model, replicas(strategy)) or _of_accumulation(model, strategy)
+
+
+def warn_of_clipping(model: keras.Model) -> None:
+    """Warns if the replicas clip their gradients, as they do with TensorFlow.
+
+    Args:
+        model: The model, as it is to be trained.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    number = replicas(strategy_of(model))
+    found = [
+        f"{name}={value}"
+        for optimizer in _optimizers(model)
+        for name in _CLIPPING
+        if (value := _setting(optimizer, name)) is not None
+    ]
+    if found and number > 1:
+        warnings.warn(
+            f"With {', '.join(found)} each of the {number} replicas clips its own share of the "
+            "gradients, before they are summed. Scores are not those of one device, and thresholds "
+            "that suit one device may not suit replicas.",
+            stacklevel=2,
+        )
 
 
 def _of_compile(model: keras.Model, number: int) -> str | None:
@@ -63,7 +84,7 @@ def _of_accumulation(model: keras.Model, strategy: Any) -> str | None:
         f"gradient_accumulation_steps={max(filter(None, steps))}",
         "Keras updates the weights in a branch of the step then, where replicas cannot sum their "
         "gradients",
-        "raise `batch_size`, which the replicas share, instead; or train on one device with "
+        "raise `batch_size`, which the replicas share; or train on one device with "
         "`strategy='one-device'`",
         replicas(strategy),
     )
@@ -74,22 +95,6 @@ def _refused(received: str, reason: str, alternative: str, number: int) -> str:
         f"Expected a model that can be trained on replicas ({number} here). Received: {received}; "
         f"{reason}. Instead, {alternative}."
     )
-
-
-def _warn_of_clipping(model: keras.Model, number: int) -> None:
-    found = [
-        f"{name}={value}"
-        for optimizer in _optimizers(model)
-        for name in _CLIPPING
-        if (value := _setting(optimizer, name)) is not None
-    ]
-    if found:
-        warnings.warn(
-            f"With {', '.join(found)} each of the {number} replicas clips its own share of the "
-            "gradients, before they are summed. Scores are not those of one device, and thresholds "
-            "that suit one device may not suit replicas.",
-            stacklevel=2,
-        )
 
 
 def _optimizers(model: keras.Model) -> Iterator[Any]:

@@ -72,6 +72,19 @@ def build(hp: kt.HyperParameters) -> keras.Model:
     return network(hp.Int("units", 4, 8), hp.Float("rate", 1e-3, 1e-1, sampling="log"))
 
 
+class CompiledInFit(kt.HyperModel):
+    """Makes the optimizer, and compiles, where the training begins."""
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        model = build(hp)
+        model.compile("sgd", "mae")
+        return model
+
+    def fit(self, hp: kt.HyperParameters, model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        model.compile(keras.optimizers.Adam(hp["rate"]), "mse", metrics=["mae"])
+        return model.fit(*args, **kwargs)
+
+
 def noisy(hp: kt.HyperParameters) -> keras.Model:
     """Builds a model with random numbers and moving averages of its own."""
     hidden = [keras.layers.Dropout(0.2), keras.layers.BatchNormalization()]
@@ -345,6 +358,7 @@ def main() -> dict[str, Any]:
         "one-device": one_trial("one-device", strategy="one-device"),
         "auto": one_trial("auto", strategy="auto"),
         "function": one_trial("function", strategy=both),
+        "compiled in fit": one_trial("compiled", hypermodel=CompiledInFit(), strategy=both),
         "continued": continued(),
         "resumed": resumed(),
         "settings": settings_of_the_program(),

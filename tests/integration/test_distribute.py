@@ -77,7 +77,8 @@ def test_a_search_on_replicas_is_the_one_on_a_single_device(done: Done) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "devices"), [("one-device", 1), ("auto", 1), ("function", 2), ("given", 2)]
+    ("strategy", "devices"),
+    [("one-device", 1), ("auto", 1), ("function", 2), ("given", 2), ("compiled in fit", 2)],
 )
 def test_strategies_train_where_they_say(done: Done, strategy: str, devices: int) -> None:
     if strategy == "given" and done.backend != "tensorflow":
@@ -170,7 +171,7 @@ REFUSED_MODELS = {
     ),
     "accumulation": (
         "gradient_accumulation_steps=2; Keras updates the weights in a branch",
-        "raise `batch_size`, which the replicas share, instead",
+        "Instead, raise `batch_size`, which the replicas share; or train on one device",
         "RuntimeError",
     ),
 }
