@@ -73,7 +73,8 @@ def shares(gpus: Sequence[str], workers: int, per_trial: float | None) -> list[s
         gpus: The names of all.
         workers: How many workers there are.
         per_trial: How many GPUs a trial gets: a whole number, or a fraction such as 0.5 for two
-            trials on each. `None` has all shared out, evenly.
+            trials on each. `None` has all shared out evenly: each worker gets as many, so that all
+            trials are trained alike, and what is left over stays idle.
 
     Returns:
         A mask for each worker, `None` for one that is to see what this process sees.
@@ -83,14 +84,12 @@ def shares(gpus: Sequence[str], workers: int, per_trial: float | None) -> list[s
 
     Example:
 
-    >>> shares(["0", "1", "2", "3"], 2, None)
+    >>> shares(["0", "1", "2", "3", "4"], 2, None)
     ['0,1', '2,3']
     >>> shares(["0"], 3, None)
     ['0', '0', '0']
     >>> shares(["0", "1"], 4, 0.5)
-    ['0', '0', '1', '1']
-    >>> shares(["0", "1"], 4, 0.3)
-    ['0', '0', '0', '1']
+    ['0', '1', '0', '1']
     """
     if per_trial == 0:
         return ["-1"] * workers
@@ -105,7 +104,7 @@ def shares(gpus: Sequence[str], workers: int, per_trial: float | None) -> list[s
             f"gpus_per_trial={per_trial}. Received: {len(gpus)} {list(gpus)}. Ask for fewer "
             "workers, or let trials share GPUs: gpus_per_trial=0.5 puts two on each."
         )
-    first = [n // sharing * size for n in range(workers)]
+    first = [n * size % (len(gpus) // size * size) for n in range(workers)]
     return [",".join(gpus[n : n + size]) for n in first]
 
 

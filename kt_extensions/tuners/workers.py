@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 
 from kt_extensions.checking import check_integer
 from kt_extensions.isolation import Limits
-from kt_extensions.oracles.processes import is_worker
+from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Crew, LocalCrew
 from kt_extensions.parallel.devices import environments
 
@@ -52,10 +54,11 @@ class Workers:
             )
         self._check_limits()
         self._check_gpus()
-        if is_worker() and (self.parallel == "ray" or (self.count or 1) > 1):
+        if (is_worker() or is_chief()) and (self.parallel == "ray" or (self.count or 1) > 1):
             raise ValueError(
-                "Expected one trial at once in each worker of a chief. Received: "
-                f"workers={self.count}, parallel={self.parallel!r}. Start more workers instead."
+                "Expected one trial at once in each worker of a chief, and none in the chief. "
+                f"Received: workers={self.count}, parallel={self.parallel!r}. Start more workers "
+                "instead."
             )
         if self.parallel == "ray":
             self._check_ray()
@@ -96,7 +99,7 @@ class Workers:
                 f"isolate={self.isolate!r}, trial_seconds={seconds!r}, trial_memory={memory!r}. "
                 "Pass isolate=True too, or leave out the limits."
             )
-        if seconds is not None and not seconds > 0:
+        if seconds is not None and not (_is_number(seconds) and seconds > 0):
             raise ValueError(
                 f"Expected `trial_seconds` to be above 0, or None. Received: {seconds!r}."
             )
@@ -111,13 +114,39 @@ class Workers:
                 f"that the process has. Received: workers={self.count}, gpus_per_trial={asked}. "
                 "Pass workers=2 or more, or isolate=True, or leave it out."
             )
-        if asked is not None and (asked < 0 or (asked > 1 and asked != int(asked))):
+        if asked is not None and not _is_amount(asked):
             raise ValueError(
                 "Expected `gpus_per_trial` to be a whole number, a fraction below 1 for several "
                 f"trials on one GPU, or None to share all out. Received: {asked!r}."
             )
 
+    def _check_resources(self) -> None:
+        amounts = {} if self.resources is None else self.resources
+        if not isinstance(amounts, Mapping) or not all(
+            isinstance(name, str)
+            and (_is_amount if name == "GPU" else _is_number)(amount)
+            and amount >= 0
+            for name, amount in amounts.items()
+        ):
+            raise ValueError(
+                "Expected `resources_per_trial` to be a dictionary of numbers by name, such as "
+                "{'CPU': 2, 'GPU': 1}, GPUs whole or a fraction of one. "
+                f"Received: {amounts!r}."
+            )
+        if not any({"CPU": 1, **amounts}.values()):
+            raise ValueError(
+                "Expected `resources_per_trial` to ask for something: a cluster has room for any "
+                f"number of trials that need nothing. Received: {dict(amounts)}. Pass a part of a "
+                "core, such as {'CPU': 0.5}."
+            )
+        wrong = [name for name in amounts if name.upper() in ("CPU", "GPU") and not name.isupper()]
+        if wrong:
+            raise ValueError(
+                f"Expected 'CPU' and 'GPU' in `resources_per_trial` in capitals. Received: {wrong}."
+            )
+
     def _check_ray(self) -> None:
+        self._check_resources()
         if self.isolate:
             raise ValueError(
                 "Expected isolate=False with parallel='ray'. Received: isolate=True. Ray's workers "
@@ -129,3 +158,16 @@ class Workers:
                 f"{self.gpus_per_trial}. Pass resources_per_trial={{'CPU': 1, 'GPU': "
                 f"{self.gpus_per_trial}}}."
             )
+
+
+def _is_number(value: object) -> bool:
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_real and math.isfinite(cast(float, value))
+
+
+def _is_amount(value: object) -> bool:
+    """Whether it is a whole number of devices, or a fraction of one."""
+    if not _is_number(value):
+        return False
+    amount = cast(float, value)
+    return 0 <= amount <= 1 or (amount > 1 and amount % 1 == 0)

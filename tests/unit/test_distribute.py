@@ -137,7 +137,7 @@ def test_replicas_of_a_mesh_are_those_that_share_a_batch() -> None:
     assert replicas(keras.distribution.ModelParallel(layout_map=layouts)) == 2
 
 
-@pytest.mark.parametrize("strategy", ["miror", 3, ["mirrored"]])
+@pytest.mark.parametrize("strategy", ["miror", 3, ["mirrored"], lambda n: n])
 def test_what_is_no_strategy_is_refused(strategy: Any) -> None:
     with pytest.raises(ValueError, match=r"'auto', 'mirrored', 'one-device', or a function"):
         kte.TPE(lambda hp: None, "val_loss", strategy=strategy)
