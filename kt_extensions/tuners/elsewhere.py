@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
 import warnings
 from collections.abc import Mapping
 from typing import Any, cast
 
+import cloudpickle
 import keras
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial
@@ -17,7 +20,8 @@ from kt_extensions.isolation import Asking
 class Settings:
     """The settings of Keras, and the filters of warnings, of the process that makes this.
 
-    Called in another process it sets them there.
+    Called in another process it sets them there, and registers what a script or a notebook has
+    registered with Keras. What modules register they do again.
 
     Raises:
         ValueError: If a distribution is set, which cannot be handed to another process.
@@ -36,6 +40,11 @@ class Settings:
         self._format = keras.config.image_data_format()
         self._policy = keras.config.dtype_policy()
         self._filters = list(warnings.filters)
+        self._registered: dict[str, bytes] = {}
+        for name, found in keras.saving.get_custom_objects().items():
+            if getattr(found, "__module__", None) == "__main__":
+                with contextlib.suppress(Exception):  # nor can a trial have it that is not pickled
+                    self._registered[name] = cloudpickle.dumps(found)
 
     def __call__(self) -> None:
         keras.config.set_floatx(self._floatx)
@@ -44,6 +53,17 @@ class Settings:
         keras.config.set_dtype_policy(self._policy)
         warnings.resetwarnings()
         cast(list[Any], warnings.filters).extend(self._filters)
+        for name, found in self._registered.items():
+            _register(name, pickle.loads(found))
+
+
+def _register(name: str, found: Any) -> None:
+    """Registers a class or a function as `keras.saving.register_keras_serializable` has, or not."""
+    package, mark, own_name = name.partition(">")
+    if mark:
+        keras.saving.register_keras_serializable(package, own_name)(found)
+    else:
+        keras.saving.get_custom_objects()[name] = found
 
 
 class LogElsewhere:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import warnings
+from typing import Any
 
 import cloudpickle
 import keras
@@ -27,3 +29,29 @@ def test_a_policy_of_ones_own_is_handed_on() -> None:
         assert (type(policy), policy.compute_dtype) == (Own, "bfloat16")
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def test_what_a_script_has_registered_is_registered_again() -> None:
+    def double(x: Any) -> Any:
+        return 2 * x
+
+    def locked(x: Any, lock: Any = threading.Lock()) -> Any:  # noqa: B008
+        return x
+
+    class Scale(keras.layers.Layer):  # type: ignore[misc]
+        pass
+
+    for found in (double, locked, Scale):
+        found.__module__ = "__main__"  # as if a script had made them
+    with keras.saving.CustomObjectScope({}):
+        keras.saving.register_keras_serializable("mine")(Scale)
+        keras.saving.get_custom_objects().update(double=double, locked=locked)
+        settings = cloudpickle.dumps(Settings())
+        keras.saving.get_custom_objects().clear()
+        with warnings.catch_warnings():
+            pickle.loads(settings)()
+        found = dict(keras.saving.get_custom_objects())
+        keras.saving.get_custom_objects().clear()
+    assert found.keys() == {"mine>Scale", "double"}
+    assert found["double"](3) == 6
+    assert keras.saving.get_registered_name(found["mine>Scale"]) == "mine>Scale"
