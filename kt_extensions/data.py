@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _NAMES = ("x", "validation_data")
@@ -19,6 +19,9 @@ def made(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...
     Args:
         args: Positional arguments, the first of which is `x`.
         kwargs: Keyword arguments.
+
+    Raises:
+        ValueError: If a function makes an iterator, which the first training would use up.
 
     Example:
 
@@ -35,7 +38,17 @@ def are_to_make(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
 
 
 def _made(data: Any) -> Any:
-    return data() if _makes(data) else data
+    if not _makes(data):
+        return data
+    found = data()
+    if isinstance(found, Iterator):
+        raise ValueError(
+            "Expected a function that makes data for any number of trainings, such as a "
+            "`tf.data.Dataset` or a `keras.utils.PyDataset`. Received: one that makes a "
+            f"{type(found).__name__}, which the first training would use up. Let it return "
+            "`tf.data.Dataset.from_generator(...)`."
+        )
+    return found
 
 
 def _makes(data: Any) -> bool:

@@ -12,7 +12,11 @@ from kt_extensions.parallel.devices import GROWTH
 from kt_extensions.parallel.ray_worker import Desk, Worker
 
 _STORE = 200_000_000  # bytes of the object store of a cluster on this machine, besides the data
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",  # lines that differ in numbers are the same to it
+}
 
 
 class Death(NamedTuple):
@@ -109,7 +113,7 @@ class Cluster:
         n_cpus, n_gpus = needs.pop("CPU"), needs.pop("GPU", 0)
         threads = str(max(1, int(n_cpus)))
         names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "NPROC")
-        own = {name: threads for name in names}
+        own = {name: os.environ.get(name, threads) for name in names}
         mask = {} if n_gpus else {"CUDA_VISIBLE_DEVICES": "-1"}
         variables = {**own, **GROWTH, **mask, **self._environment}
         actor = self._ray.remote(Worker).options(
@@ -165,13 +169,12 @@ def _imported() -> Any:
 
 def _connect(ray: Any, address: str | None, n_bytes: int) -> None:
     if address is not None or os.environ.get("RAY_ADDRESS"):
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=address, logging_level="ERROR")
         return
     with _on_loopback():
         ray.init(
             address="local",  # whatever else runs on this machine
             include_dashboard=False,
-            log_to_driver=False,
             logging_level="ERROR",
             object_store_memory=_STORE + 2 * n_bytes,
         )

@@ -83,20 +83,38 @@ class LocalCrew:
         """Returns the calls that have ended, once there is one or the seconds are over."""
         until = time.monotonic() + seconds
         while not (ended := self._ended()) and (left := until - time.monotonic()) > 0:
-            for key, _ in self._selector.select(min(_TICK, left)):
-                if not key.data():
-                    self._selector.unregister(key.fileobj)
+            self._listen(min(_TICK, left))
             for worker in list(self._busy):
                 self._look(worker)
         return ended
 
     def close(self) -> None:
-        """Ends all processes, and forgets the content."""
-        for process in list(self._started):
-            self._stop(process)
-        self._busy, self._next = {}, {}
-        self._selector.close()
-        self._parcel.close()
+        """Ends all processes, and forgets the content.
+
+        Those that have run calls and run none now end by themselves: what trials have opened is
+        closed, what they have registered to be called at the end is.
+        """
+        try:
+            self._let_idle_end()
+        finally:
+            for process in list(self._started):
+                self._stop(process)
+            self._busy, self._next = {}, {}
+            self._selector.close()
+            self._parcel.close()
+
+    def _let_idle_end(self) -> None:
+        idle = [] if self._anew else list(self._next.values())
+        for process in idle:
+            process.let_end()
+        while not all(process.has_left for process in idle):
+            self._listen(_TICK)
+
+    def _listen(self, seconds: float) -> None:
+        """Hears what the processes say, once one says something or the seconds are over."""
+        for key, _ in self._selector.select(seconds):
+            if not key.data():
+                self._selector.unregister(key.fileobj)
 
     def _look(self, worker: int) -> None:
         process = self._busy[worker]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,14 @@ class Tuner(kte.Tuner):
         assert [os.environ[name] for name in names] == ["1", "true"]
         return float(os.environ["CUDA_VISIBLE_DEVICES"])
 
+    def talking(self, number: int) -> float:
+        """Prints, warns, and has something be done when its process ends."""
+        print(f"trial {number} prints", flush=True)
+        warnings.warn(f"trial {number} warns", stacklevel=1)
+        atexit.register(Path(self.project_dir, f"ended {os.getpid()}").touch)
+        time.sleep(0.2)
+        return float(number)
+
     def data(self, number: int, x: Any, y: Any = None) -> float:
         if "data" in KEPT:
             assert KEPT["data"] is x
@@ -172,6 +182,27 @@ def tuner(folder: Path, what: str, n_trials: int = 6, **kwargs: Any) -> Tuner:
 
 def statuses(tuner: kte.Tuner) -> list[str]:
     return [trial.status for trial in tuner.oracle.trials.values()]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("light")
+def test_what_trials_say_appears(
+    tmp_path: Path, places: Any, place: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    warnings.simplefilter("default")
+    search = tuner(tmp_path, "talking", **places[place])
+    search.search(verbose=0)
+    assert statuses(search) == ["COMPLETED"] * 6
+    said, until = "", time.monotonic() + 20
+    while time.monotonic() < until and not all(
+        f"trial {n} {does}" in said for n in range(6) for does in ("prints", "warns")
+    ):
+        time.sleep(0.1)  # Ray passes lines on when it has the time
+        said += "".join(capfd.readouterr())
+    for number in range(6):
+        assert f"trial {number} prints" in said and f"trial {number} warns" in said
+    if place == "local":
+        assert len([*Path(search.project_dir).glob("ended *")]) == 2
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -288,6 +319,16 @@ def test_data_are_made_where_they_are_needed_once(tmp_path: Path, workers: int |
     KEPT.clear()
 
 
+@pytest.mark.parametrize("workers", [None, 2])
+def test_data_that_the_first_trial_would_use_up_are_refused(
+    tmp_path: Path, workers: int | None
+) -> None:
+    search = tuner(tmp_path, "data", workers=workers)
+    with pytest.raises(ValueError, match="one that makes a list_iterator, which the first"):
+        search.search(lambda: iter([1.0]), verbose=0)
+    assert "COMPLETED" not in statuses(search)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="makes a tf.data.Dataset")
 def test_data_for_our_builders_are_not_made_in_the_program(tmp_path: Path, digits: Any) -> None:
     """A process of its own sees them before the first trial, and is the one that refuses them."""
@@ -371,6 +412,18 @@ def test_a_trial_that_was_asked_for_is_run_by_a_worker(tmp_path: Path, digits: A
         ({"parallel": "ray", "isolate": True}, "isolate=False with parallel='ray'"),
         ({"parallel": "ray", "gpus_per_trial": 1}, r"resources_per_trial=\{'CPU': 1, 'GPU': 1\}"),
         ({"workers": 2, "gpus_per_trial": 1.5}, "`gpus_per_trial`"),
+        ({"workers": 2, "gpus_per_trial": "one"}, "`gpus_per_trial`.* Received: 'one'"),
+        ({"workers": 2, "gpus_per_trial": float("nan")}, "`gpus_per_trial`.* Received: nan"),
+        ({"workers": 2, "gpus_per_trial": float("inf")}, "`gpus_per_trial`.* Received: inf"),
+        ({"isolate": True, "trial_seconds": "5"}, "`trial_seconds` to be above 0"),
+        ({"parallel": "ray", "resources_per_trial": "GPU"}, "a dictionary of numbers by name"),
+        ({"parallel": "ray", "resources_per_trial": {"GPU": 1.5}}, "a dictionary of numbers"),
+        ({"parallel": "ray", "resources_per_trial": {"CPU": -1}}, "a dictionary of numbers"),
+        ({"parallel": "ray", "resources_per_trial": {"CPU": 0}}, "to ask for something"),
+        (
+            {"parallel": "ray", "resources_per_trial": {"cpu": 2}},
+            r"in capitals. Received: \['cpu'\]",
+        ),
         ({"gpus_per_trial": 1}, "Expected `workers` with `gpus_per_trial`"),
     ],
 )
