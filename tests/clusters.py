@@ -11,7 +11,7 @@ from typing import Any
 @contextlib.contextmanager
 def two_nodes() -> Iterator[Any]:
     """Starts two nodes with a CPU each, and ends them."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0")  # as `Cluster` has it
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray.cluster_utils import Cluster
 

@@ -9,7 +9,7 @@ import numpy as np
 from kt_extensions.history import History
 from kt_extensions.samplers.base import Random, Sampler
 from kt_extensions.samplers.gp import GP
-from kt_extensions.samplers.settings import check_integers
+from kt_extensions.samplers.settings import check_integers, check_type
 from kt_extensions.samplers.tpe import TPE
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
@@ -48,7 +48,7 @@ class Auto:
         promotes: Whether some of them are promotions: trials of a configuration that was tried.
 
     Raises:
-        ValueError: If `max_trials` is not a positive integer.
+        ValueError: If `max_trials` is not a positive integer, or `promotes` not a boolean.
 
     Example:
 
@@ -65,6 +65,7 @@ class Auto:
         """Checks the arguments."""
         if self.max_trials is not None:
             check_integers(self, 1, "max_trials")
+        check_type(self, "promotes", bool)
 
     def choose(self, space: SearchSpace) -> Choice:
         """Returns the algorithm for a space."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 import warnings
 from collections.abc import Mapping
 from typing import Any, cast
@@ -40,11 +39,12 @@ class Settings:
         self._format = keras.config.image_data_format()
         self._policy = keras.config.dtype_policy()
         self._filters = list(warnings.filters)
-        self._registered: dict[str, bytes] = {}
+        self._registered: dict[str, Any] = {}
         for name, found in keras.saving.get_custom_objects().items():
             if getattr(found, "__module__", None) == "__main__":
-                with contextlib.suppress(Exception):  # nor can a trial have it that is not pickled
-                    self._registered[name] = cloudpickle.dumps(found)
+                with contextlib.suppress(Exception):  # no trial can have what is not to be pickled
+                    cloudpickle.dumps(found)
+                    self._registered[name] = found
 
     def __call__(self) -> None:
         keras.config.set_floatx(self._floatx)
@@ -54,7 +54,7 @@ class Settings:
         warnings.resetwarnings()
         cast(list[Any], warnings.filters).extend(self._filters)
         for name, found in self._registered.items():
-            _register(name, pickle.loads(found))
+            _register(name, found)
 
 
 def _register(name: str, found: Any) -> None:

@@ -43,15 +43,19 @@ def test_what_a_script_has_registered_is_registered_again() -> None:
 
     for found in (double, locked, Scale):
         found.__module__ = "__main__"  # as if a script had made them
-    with keras.saving.CustomObjectScope({}):
+    known = keras.saving.get_custom_objects()
+    names = {"mine>Scale", "double", "locked"}
+    try:
         keras.saving.register_keras_serializable("mine")(Scale)
-        keras.saving.get_custom_objects().update(double=double, locked=locked)
+        known.update(double=double, locked=locked)
         settings = cloudpickle.dumps(Settings())
-        keras.saving.get_custom_objects().clear()
+        for name in names:
+            del known[name]
         with warnings.catch_warnings():
             pickle.loads(settings)()
-        found = dict(keras.saving.get_custom_objects())
-        keras.saving.get_custom_objects().clear()
-    assert found.keys() == {"mine>Scale", "double"}
-    assert found["double"](3) == 6
-    assert keras.saving.get_registered_name(found["mine>Scale"]) == "mine>Scale"
+        assert names & known.keys() == {"mine>Scale", "double"}
+        assert known["double"](3) == 6
+        assert keras.saving.get_registered_name(known["mine>Scale"]) == "mine>Scale"
+    finally:
+        for name in names:
+            known.pop(name, None)
