@@ -2,8 +2,8 @@
 
 Dimensions that no condition links are independent: their numbers multiply. In a linked group the
 first dimension, a parent, is fixed to each class of levels that decides the conditions in the same
-way; what is left falls apart into smaller groups. The cost grows with the number of conditions,
-not with the number of configurations.
+way; what is left falls apart into smaller groups. The cost does not depend on the number of
+configurations; it grows with that of the conditions, exponentially where all of them are linked.
 """
 
 from __future__ import annotations
