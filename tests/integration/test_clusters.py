@@ -332,7 +332,7 @@ def test_the_pods_of_ray_search_together(place: Path, ray_folder: str) -> None:
     worker = start("worker")
     until(lambda: list(Path(ray_folder).glob(f"{sockets}.1")))
     search = start("search")
-    search.wait(60)
+    search.wait(240)  # three processes of a busy machine start Ray at once
     nodes = [head.poll(), worker.poll()]
     end_all_of(ray_folder)  # which hold the other end of the pipe, too
     output, *others = output_of(search, head, worker)
