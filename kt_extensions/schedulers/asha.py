@@ -108,16 +108,14 @@ class ASHA:
     def _is_closing(self, history: History) -> bool:
         """Tells whether the trials left are just those that train one to the end, if none was.
 
-        They are the mean of a negative binomial distribution and a standard deviation more: as many
-        are expected to fail as have until now.
+        As many of them are expected to fail as have until now.
         """
         if self.max_trials is None or self._is_trained(history):
             return False
         scored = np.isfinite(history.y)
         missing = len(self.epochs) - 1 - int(history.rung[scored].max(initial=-1))
         failing = 1.0 - scored.sum() / (~history.pending).sum() if scored.any() else 0.0
-        needed = (missing + math.sqrt(missing * failing)) / (1.0 - failing)
-        return self.max_trials - history.number <= math.ceil(needed)
+        return self.max_trials - history.number <= math.ceil(missing / (1.0 - failing))
 
     def halvings(self, bracket: int) -> int:
         """Returns how often a trial is promoted at most."""
