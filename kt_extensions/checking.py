@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
+from typing import Any
 
 
 def check_integer(name: str, value: int, least: int) -> None:
@@ -26,3 +28,22 @@ def check_part(name: str, value: object, method: str, example: str) -> None:
             f"Expected `{name}` to be an object with a method `{method}`, such as `{example}`. "
             f"Received: {value!r}."
         )
+
+
+def takes(function: Any, *arguments: Any) -> bool:
+    """Whether something can be called with these arguments, as far as its signature tells.
+
+    Example:
+
+    >>> takes(len), takes(lambda hp: hp), takes(lambda hp: hp, "hp")
+    (False, False, True)
+    """
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # of a builtin nothing is known
+        pass
+    return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import keras
 from keras_tuner.errors import FatalValueError
+
+from kt_extensions.checking import takes
 
 Strategy: TypeAlias = str | Callable[[], Any]
 
@@ -134,25 +135,13 @@ def _check_backend() -> None:
 
 
 def _check_kind(strategy: Any) -> None:
-    if strategy not in NAMES if isinstance(strategy, str) else not _needs_no_arguments(strategy):
+    if strategy not in NAMES if isinstance(strategy, str) else not takes(strategy):
         raise ValueError(
             f"Expected `strategy` to be one of {', '.join(map(repr, NAMES))}, or a function "
             "without arguments that returns a strategy, such as "
             "`lambda: tf.distribute.MirroredStrategy(['GPU:0', 'GPU:1'])`. "
             f"Received: {strategy!r}."
         )
-
-
-def _needs_no_arguments(function: Any) -> bool:
-    if not callable(function):
-        return False
-    try:
-        inspect.signature(function).bind()
-    except TypeError:
-        return False
-    except ValueError:  # one that is not written in Python
-        return True
-    return True
 
 
 def _make(strategy: Strategy) -> Any:

@@ -8,9 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault(
-    "RAY_DEDUP_LOGS", "0"
-)  # as `Cluster` has it, also where Ray is imported first
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # as `Cluster` has it
 
 import gc
 import shutil

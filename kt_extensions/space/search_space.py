@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kt_extensions.space import counting
+from kt_extensions.space import counting, parents
 from kt_extensions.space.domains import Array, Domain, Levels, Value
 from kt_extensions.space.finite import LogIntegers
 from kt_extensions.space.reading import from_hyperparameter
@@ -264,28 +263,7 @@ class SearchSpace:
             >>> SearchSpace([optimizer, momentum]).with_parents({"momentum": 0.9})
             {'momentum': 0.9, 'optimizer': 'sgd'}
         """
-        known = dict(values)
-        for dimension in reversed(self.dimensions):
-            if dimension.name in known and not dimension.is_active(known):
-                tried = (
-                    self.with_parents({**known, **p}) for p in self._making_active(dimension, known)
-                )
-                return next((found for found in tried if found is not None), None)
-        return known
-
-    def _making_active(
-        self, dimension: Dimension, known: Mapping[str, Value]
-    ) -> Iterator[dict[str, Value]]:
-        """Yields the values of unknown parents that make a dimension active beside known ones."""
-        for scope in dimension.scopes:
-            if all(c.parent not in known or c.holds(known) for c in scope):
-                unknown = [c for c in scope if c.parent not in known]
-                for values in itertools.product(*map(self._values_for, unknown)):
-                    yield {c.parent: v for c, v in zip(unknown, values, strict=True)}
-
-    def _values_for(self, condition: Condition) -> list[Value]:
-        domain = self.dimensions[self.index[condition.parent]].domain
-        return [value for value in condition.values if domain.contains(value)]
+        return parents.completed(self.dimensions, values)
 
     def _check_value(self, name: str, value: Any) -> None:
         if name not in self.index:

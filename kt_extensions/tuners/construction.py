@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import keras_tuner as kt
 
-from kt_extensions.checking import check_integer
+from kt_extensions.checking import check_integer, takes
 from kt_extensions.space.reading import from_hyperparameter
 from kt_extensions.wording import hint
 
@@ -66,25 +66,13 @@ def _check_hypermodel(hypermodel: Any, is_needed: bool) -> None:
         received = f"the class {hypermodel.__name__}. Pass an instance: call the class"
     elif isinstance(hypermodel, keras.Model):
         received = "a model. Pass a function that builds a new one for each trial"
-    elif isinstance(hypermodel, kt.HyperModel) or _takes_one_argument(hypermodel):
+    elif isinstance(hypermodel, kt.HyperModel) or takes(hypermodel, "hp"):
         return
     raise ValueError(
         "Expected `hypermodel`, a function from HyperParameters to a compiled model, "
         "`def build(hp): ...`, or an instance of `keras_tuner.HyperModel`. Received: "
         f"{received}. It may be left out only by a subclass that overrides `run_trial`."
     )
-
-
-def _takes_one_argument(function: Any) -> bool:
-    if not callable(function):
-        return False
-    try:
-        inspect.signature(function, follow_wrapped=False).bind("hp")
-    except TypeError:
-        return False
-    except ValueError:  # of a builtin nothing is known
-        pass
-    return True
 
 
 def check_folder(name: str, folder: Any) -> None:

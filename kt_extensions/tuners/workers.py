@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import keras
 
@@ -15,6 +14,7 @@ from kt_extensions.isolation import Limits
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Crew, LocalCrew
 from kt_extensions.parallel.devices import environments
+from kt_extensions.space.rounding import is_number
 
 _PLACES = ("local", "ray")
 _NONE = Limits()
@@ -99,7 +99,7 @@ class Workers:
                 f"isolate={self.isolate!r}, trial_seconds={seconds!r}, trial_memory={memory!r}. "
                 "Pass isolate=True too, or leave out the limits."
             )
-        if seconds is not None and not (_is_number(seconds) and seconds > 0):
+        if seconds is not None and not (_is_finite(seconds) and seconds > 0):
             raise ValueError(
                 f"Expected `trial_seconds` to be above 0, or None. Received: {seconds!r}."
             )
@@ -124,7 +124,7 @@ class Workers:
         amounts = {} if self.resources is None else self.resources
         if not isinstance(amounts, Mapping) or not all(
             isinstance(name, str)
-            and (_is_amount if name == "GPU" else _is_number)(amount)
+            and (_is_amount if name == "GPU" else _is_finite)(amount)
             and amount >= 0
             for name, amount in amounts.items()
         ):
@@ -160,14 +160,10 @@ class Workers:
             )
 
 
-def _is_number(value: object) -> bool:
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_real and math.isfinite(cast(float, value))
+def _is_finite(value: Any) -> bool:
+    return is_number(value) and math.isfinite(value)
 
 
-def _is_amount(value: object) -> bool:
+def _is_amount(value: Any) -> bool:
     """Whether it is a whole number of devices, or a fraction of one."""
-    if not _is_number(value):
-        return False
-    amount = cast(float, value)
-    return 0 <= amount <= 1 or (amount > 1 and amount % 1 == 0)
+    return _is_finite(value) and (0 <= value <= 1 or (value > 1 and value % 1 == 0))

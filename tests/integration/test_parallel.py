@@ -434,6 +434,18 @@ def test_what_does_not_go_together_is_refused(
         tuner(tmp_path, "sleeping", **arguments)
 
 
+@pytest.mark.parametrize("role", ["chief", "worker-1"])
+@pytest.mark.parametrize("arguments", [{"workers": 2}, {"parallel": "ray"}])
+def test_chiefs_and_their_workers_have_no_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, arguments: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", "8000")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", role)
+    with pytest.raises(ValueError, match="one trial at once in each worker of a chief"):
+        tuner(tmp_path, "sleeping", **arguments)
+
+
 BUILT: list[kt.HyperParameters] = []
 """What was built in this process."""
 

@@ -230,6 +230,15 @@ def test_a_worker_needs_a_processor_beside_its_gpu(monkeypatch: pytest.MonkeyPat
     assert (Ray.options["num_cpus"], Ray.options["num_gpus"]) == (1, 1)
 
 
+def test_threads_that_the_user_has_set_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_imported", Ray)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    Cluster({"CPU": 2}, {}, 0, None).worker(0, b"", None, ("", []))
+    variables = Ray.options["runtime_env"]["env_vars"]
+    assert (variables["OMP_NUM_THREADS"], variables["TF_NUM_INTRAOP_THREADS"]) == ("7", "2")
+
+
 class Ray:
     """What of Ray a cluster uses, with two nodes."""
 
