@@ -72,21 +72,26 @@ def check_idle(directory: Any, project_name: str | None) -> None:
 def ending_in_order() -> Iterator[None]:
     """Has SIGTERM end the program as Ctrl-C does: what is open is closed, and the trial resumed.
 
-    A handler of the program's own stays as it is.
+    A handler of the program's own stays as it is. A process that is forked meanwhile ends as it
+    would without ours.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGTERM, _exit)
+    searching = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == searching:
+            raise SystemExit(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -133,6 +134,15 @@ def test_handlers_of_the_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
             assert signal.getsignal(signal.SIGTERM) is own
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_process_that_is_forked_meanwhile_ends_as_any_other() -> None:
+    with ending_in_order():
+        process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        process.start()
+        process.terminate()
+        process.join(30)
+    assert process.exitcode == -signal.SIGTERM
 
 
 class Diverging(kte.Tuner):
