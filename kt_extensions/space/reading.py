@@ -19,8 +19,8 @@ def from_hyperparameter(hyperparameter: Any) -> Domain:
 
     Raises:
         TypeError: If it is of another type.
-        ValueError: If a bound is not finite, its step is not positive, or it has more than
-            `MOST_LEVELS` levels.
+        ValueError: If a bound is not finite, the bounds are too far apart for floats, its step is
+            not positive, or it has more than `MOST_LEVELS` levels.
 
     Example:
         >>> import keras_tuner as kt
@@ -52,6 +52,11 @@ def _check(hp: Any) -> None:
     step = getattr(hp, "step", None)
     if step is not None and step <= 0:
         raise ValueError(f"Expected a positive step. Received: step={step}.")
+    if type(hp).__name__ == "Float" and not step:
+        low, high = map(float, bounds.values())
+        if math.isinf(high - low if hp.sampling == "linear" else high / low):
+            apart = "difference" if hp.sampling == "linear" else "ratio"
+            raise ValueError(f"Expected bounds whose {apart} is a float. Received: {bounds}.")
 
 
 def _int(hp: Any) -> Domain:

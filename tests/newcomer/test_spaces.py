@@ -34,6 +34,14 @@ MISTAKES: dict[str, tuple[Declare, str]] = {
     "a broken bound": (lambda hp: hp.Int("n", 0.5, 5), "min_value must be an int.*0.5"),
     "a bound that is no number": (lambda hp: hp.Float("f", math.nan, 5.0), "'f': .*finite bounds"),
     "no upper bound": (lambda hp: hp.Float("f", 0.0, math.inf), "finite bounds.*'max_value': inf"),
+    "bounds too far apart": (
+        lambda hp: hp.Float("f", -1e308, 1e308),
+        "whose difference is a float",
+    ),
+    "bounds too far apart, log": (
+        lambda hp: hp.Float("f", 1e-200, 1e200, sampling="log"),
+        "whose ratio is a float",
+    ),  # fmt: skip
 }
 
 
