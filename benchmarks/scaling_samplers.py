@@ -17,12 +17,14 @@ from benchmarks import report, store
 from benchmarks.blackbox import Problem, Search, Values, run, start_sampler
 from benchmarks.problems import PROBLEMS
 from benchmarks.quality import BUDGETS, OURS
+from benchmarks.statistics import relative_medians
 from kt_extensions.samplers import REGISTRY
 
 MEASURED = ("tpe", "pso", "kde")
 COSTLY = ("gp",)  # with a single seed, on 1 and 8 workers
 EVALUATIONS = 200
 BEARABLE = 1.2  # the regret on 8 workers over that on one
+RESAMPLED = 2000
 
 Row = dict[str, Any]
 
@@ -31,8 +33,8 @@ def from_quality(results: store.Results) -> list[Row]:
     """Returns for each of our samplers and budgets its regret on 8 workers beside one.
 
     Returns:
-        `one` and `eight`, the mean relative regrets; `ratio`, the one over the other; `worse`, on
-        how many problems it is above 1.2; and the least number of `seeds`.
+        `one` and `eight`, the mean relative regrets; `ratio`, the one over the other, and its
+        `interval`; `worse`, on how many problems it is above 1.2; and the least number of `seeds`.
     """
     standings = {(s.workers, s.budget): s for s in report.standings(results, BUDGETS, OURS)}
     rows = []
@@ -46,8 +48,24 @@ def from_quality(results: store.Results) -> list[Row]:
             row = {"method": name, "evaluations": budget, "seeds": seeds}
             means = {"one": float(one.mean()), "eight": float(eight.mean())}
             worse = int(np.sum(eight > BEARABLE * one))
-            rows.append(row | means | {"ratio": means["eight"] / means["one"], "worse": worse})
+            ratio = {"ratio": means["eight"] / means["one"]}
+            ratio |= {"interval": _interval(results, name, budget)}
+            rows.append(row | means | ratio | {"worse": worse})
     return rows
+
+
+def _interval(results: store.Results, name: str, budget: int) -> list[float]:
+    """Returns the 5% and 95% quantiles of the ratio with other seeds, by the bootstrap."""
+    rng, means = np.random.default_rng(0), []
+    for workers in (1, 8):
+        methods, medians = results[workers], []
+        for problem in report.NAMES:
+            regrets = methods[name].table(problem, budget)
+            drawn = {name: rng.choice(regrets, (len(regrets), RESAMPLED))}
+            random = methods["random"].table(problem, budget)[:, np.newaxis]
+            medians.append(relative_medians(drawn, random)[name])
+        means.append(np.mean(medians, axis=0))
+    return [float(ratio) for ratio in np.quantile(means[1] / means[0], [0.05, 0.95])]
 
 
 def _seeds(runs: store.Runs, budget: int) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import keras_tuner as kt
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from keras_tuner.engine.trial import TrialStatus
 import kt_extensions as kte
 from benchmarks import (
     curves,
+    report,
     scaling_driver,
     scaling_samplers,
     scaling_simulated,
@@ -18,6 +21,7 @@ from benchmarks import (
 from benchmarks.blackbox import Problem
 from benchmarks.memory import Memory, memory
 from benchmarks.multifidelity_search import CurveProblem, Task
+from benchmarks.quality import BUDGETS
 from benchmarks.scaling_clock import Clock, Stretch, Timeline, epoch_times
 from benchmarks.scaling_driver import DriverTuner, Mark, SimulatedCrew
 from kt_extensions.space import Dimension, LinearSteps, SearchSpace
@@ -293,6 +297,30 @@ class TestSamplers:
         assert list(mine) == [50, 100, 200]
         assert all(row["seeds"] == 20 for row in mine.values())
         assert max(row["eight"] / row["one"] for row in mine.values()) <= 1 + loses_at_most
+
+    def test_the_interval_of_a_ratio_tells_what_other_seeds_could_have_given(self):
+        def results(spread):
+            runs = {(1, "random"): 1.0, (8, "random"): 1.0, (1, "tpe"): 0.4, (8, "tpe"): 0.5}
+            found = {1: {}, 8: {}}
+            for (workers, name), regret in runs.items():
+                made = found[workers][name] = store.Runs()
+                for problem, seed in itertools.product(report.NAMES, range(5)):
+                    made.add(
+                        problem, seed, dict.fromkeys(BUDGETS, regret * (1 + spread * seed)), None
+                    )
+            return found
+
+        equal, different = (scaling_samplers.from_quality(results(s))[0] for s in (0.0, 0.5))
+        assert equal["ratio"] == pytest.approx(1.25)
+        assert equal["interval"] == pytest.approx([1.25, 1.25])
+        low, high = different["interval"]
+        assert low < different["ratio"] - 0.05 and high > different["ratio"] + 0.05
+
+    def test_twenty_seeds_tell_of_one_loss_of_the_two_that_are_too_large(self):
+        rows = scaling_samplers.from_quality(store.load(store.RESULTS))
+        found = {(row["method"], row["evaluations"]): row["interval"] for row in rows}
+        assert found["skopt", 50][0] > scaling_samplers.BEARABLE
+        assert found["gp", 100][0] < scaling_samplers.BEARABLE < found["gp", 100][1]
 
 
 class TestTables:
