@@ -196,16 +196,20 @@ class TrialTable:
             self._places.flags.writeable = False
         return self._places
 
-    def add_known(self, x: Array, y: float | Sequence[float], epochs: float = 0.0) -> None:
+    def add_known(
+        self, x: Array, y: float | Sequence[float], epochs: float = 0.0, pruned: bool = False
+    ) -> None:
         """Adds a finished trial of an earlier search, which is none of this one's trials.
 
         Args:
             x: Its configuration, shape `(d,)`.
             y: Its score, or its objectives, to be minimised; it failed if they are not finite.
             epochs: The epochs that a scheduler gave it, 0 without one.
+            pruned: Whether it was stopped early.
         """
         self._append(x, x, None, "")
         self._arrays["budget"][len(self) - 1] = epochs
+        self._arrays["pruned"][len(self) - 1] = pruned
         self._arrays["objectives"][len(self) - 1] = _outcome(y)
 
     def row(self, trial_id: str) -> int:

@@ -27,7 +27,7 @@ _MAXIMIZED = frozenset(
 )
 _MINIMIZED = frozenset(
     {
-        *("loss", "mse", "mean_squared_error", "root_mean_squared_error"),
+        *("loss", "mse", "mean_squared_error", "rmse", "root_mean_squared_error"),
         *("mae", "mean_absolute_error", "mape", "mean_absolute_percentage_error"),
         *("msle", "mean_squared_logarithmic_error", "logcosh", "log_cosh", "log_cosh_error"),
         *("huber", "huber_loss", "hinge", "squared_hinge", "categorical_hinge", "poisson"),
@@ -64,7 +64,7 @@ def resolve(objective: Any) -> Any:
     import keras_tuner as kt  # what only looks at a search needs none
 
     if isinstance(objective, str):
-        return kt.Objective(objective, _direction(objective))
+        return kt.Objective(objective, _known_direction(objective))
     known = objective is None or isinstance(objective, kt.Objective)
     if not known or getattr(objective, "direction", "min") not in ("min", "max"):
         raise ValueError(
@@ -75,16 +75,38 @@ def resolve(objective: Any) -> Any:
     return objective
 
 
-def _direction(name: str) -> str:
-    metric = re.sub(r"_\d+$", "", re.sub(r"^(val_)?(weighted_)?", "", name)).lower()
+def direction_of(name: str) -> str | None:
+    """Returns "min" or "max" for a metric, `None` if its name does not tell.
+
+    Args:
+        name: The name as Keras logs it.
+
+    Example:
+
+    >>> direction_of("val_mean_io_u"), direction_of("val_rmse"), direction_of("val_fun")
+    ('max', 'min', None)
+    """
+    metric = _metric_in(name)
     for names, direction in ((_MAXIMIZED, "max"), (_MINIMIZED, "min")):
         if metric in names or any(metric.endswith(f"_{known}") for known in names):
             return direction
-    raise ValueError(
-        f"Expected an objective whose direction the name tells, such as 'val_accuracy' or "
-        f"'val_loss'. Received: objective={name!r}.{hint(metric, _MAXIMIZED | _MINIMIZED)} Pass "
-        f"`keras_tuner.Objective({name!r}, direction='max')` or `direction='min'`."
-    )
+    return None
+
+
+def _metric_in(name: str) -> str:
+    return re.sub(r"_\d+$", "", re.sub(r"^(val_)?(weighted_)?", "", name)).lower()
+
+
+def _known_direction(name: str) -> str:
+    direction = direction_of(name)
+    if direction is None:
+        known = hint(_metric_in(name), _MAXIMIZED | _MINIMIZED)
+        raise ValueError(
+            f"Expected an objective whose direction the name tells, such as 'val_accuracy' or "
+            f"'val_loss'. Received: objective={name!r}.{known} Pass "
+            f"`keras_tuner.Objective({name!r}, direction='max')` or `direction='min'`."
+        )
+    return direction
 
 
 class ParetoPoint(NamedTuple):

@@ -43,7 +43,7 @@ class SearchRecord:
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
     - `known`: `values` (with `tuner/epochs`, if a scheduler began it) and `y` of a trial of an
       earlier search, to be minimized: a number, or a list of several objectives; `None` if the
-      trial failed.
+      trial failed; `pruned`, which older logs do not tell.
     - `start`: `trial`, `values`, the `proposal` of the sampler (`None` if it is not known), what
       was `enqueued` for it, and, if a scheduler began it, its `bracket` and `rung`; how far it
       trains, and from which trial on, is told by KerasTuner's `tuner/epochs` and `tuner/trial_id`
@@ -129,7 +129,8 @@ class SearchRecord:
         y = math.inf if event["y"] is None else event["y"]
         if not self.signs or np.size(y) == len(self.signs) or y == math.inf:
             epochs = event["values"].get(EPOCHS, 0)
-            self.table.add_known(self._encode(event["values"]), y, epochs)
+            x, pruned = self._encode(event["values"]), event.get("pruned", False)
+            self.table.add_known(x, y, epochs, pruned)
 
     def _start(self, event: Event) -> None:
         x = self._encode(event["values"])

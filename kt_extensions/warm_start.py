@@ -6,16 +6,32 @@ import math
 import os
 import warnings
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kt_extensions import objectives, store
 from kt_extensions.record import EPOCHS, PARENT
+from kt_extensions.reports import told_as_pruned
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Value
 
 Outcome = float | list[float]
+
+
+class KnownTrial(NamedTuple):
+    """A finished trial of an earlier search.
+
+    Attributes:
+        values: Its values, among them `tuner/epochs` if a scheduler said how far to train.
+        y: Its score, or the list of several objectives, to be minimized; +inf if it failed.
+        pruned: Whether it was stopped early.
+    """
+
+    values: dict[str, Value]
+    y: Outcome
+    pruned: bool
 
 
 class _LeftOut(Exception):
@@ -24,21 +40,18 @@ class _LeftOut(Exception):
 
 def known_trials(
     folder: str | os.PathLike[str], space: SearchSpace, objective: Any
-) -> list[tuple[dict[str, Value], Outcome]]:
+) -> list[KnownTrial]:
     """Reads the finished trials of a KerasTuner project, mapped into a search space.
 
-    Values move to the nearest one that the space has. Trials that do not fit (a value out of its
-    range, another objective) are left out, with a warning that counts the reasons. Of trials that a
-    scheduler promoted, that is, continued as others, the last is known.
+    Values move to the nearest one that the space has. Of a project that searched for something
+    else, what its trials reported of this objective counts. Trials that do not fit (a value out of
+    its range, nothing reported of the objective) are left out, with a warning that counts the
+    reasons. Of trials that a scheduler promoted, that is, continued as others, the last is known.
 
     Args:
         folder: The project folder, `directory/project_name`.
         space: The search space to map into.
         objective: The `keras_tuner.Objective` of the search.
-
-    Returns:
-        For each trial its values, among them `tuner/epochs` if a scheduler said how far to train,
-        and its score, or the list of several objectives, to be minimized; +inf if it failed.
 
     Raises:
         FileNotFoundError: If there is no project in the folder.
@@ -48,8 +61,8 @@ def known_trials(
     reasons: Counter[str] = Counter()
     for state in store.read_trials(folder):
         try:
-            _, y = known[state["trial_id"]] = _mapped(state, space, objective)
-            if np.isfinite(y).all():
+            trial = known[state["trial_id"]] = _mapped(state, space, objective)
+            if np.isfinite(trial.y).all():
                 promoted.add(state["hyperparameters"]["values"].get(PARENT))
         except _LeftOut as reason:
             reasons[str(reason)] += 1
@@ -63,9 +76,7 @@ def known_trials(
     return [trial for trial_id, trial in known.items() if trial_id not in promoted]
 
 
-def _mapped(
-    state: dict[str, Any], space: SearchSpace, objective: Any
-) -> tuple[dict[str, Value], Outcome]:
+def _mapped(state: dict[str, Any], space: SearchSpace, objective: Any) -> KnownTrial:
     y = _score(state, objective)
     try:
         x = space.encode(state["hyperparameters"]["values"])
@@ -80,7 +91,8 @@ def _mapped(
     if not given:
         raise _LeftOut("no hyperparameter of this search")
     epochs = state["hyperparameters"]["values"].get(EPOCHS)
-    return given | ({} if epochs is None else {EPOCHS: epochs}), y
+    values = given | ({} if epochs is None else {EPOCHS: epochs})
+    return KnownTrial(values, y, told_as_pruned(state["status"], state["message"]))
 
 
 def _score(state: dict[str, Any], objective: Any) -> Outcome:
@@ -100,4 +112,12 @@ def _score(state: dict[str, Any], objective: Any) -> Outcome:
         raise _LeftOut(f"no objective {objective!s}")
     if not math.isfinite(state["score"]):
         return math.inf
-    return float(state["score"] if objective.direction == "min" else -state["score"])
+    return _best(metrics[objective.name])
+
+
+def _best(metric: Mapping[str, Any]) -> float:
+    """Returns the best value that a trial reported of a metric, to be minimized."""
+    sign = 1.0 if metric["direction"] == "min" else -1.0
+    reported = [[float(v) for v in o["value"]] for o in metric["observations"]]
+    means = (sign * float(np.mean(values)) for values in reported)  # over executions, as KerasTuner
+    return min(filter(math.isfinite, means), default=math.inf)

@@ -21,6 +21,8 @@ class Queue:
 
     def __init__(self) -> None:
         self._asked: list[dict[str, Any]] = []
+        self._space: SearchSpace | None = None
+        self._checked: list[tuple[str, dict[str, Value]]] = []  # the first of these, in this space
 
     def add(self, values: Mapping[str, Any], space: SearchSpace | None) -> None:
         """Adds a configuration; checks it if the space is known already.
@@ -47,18 +49,27 @@ class Queue:
         Raises:
             ValueError: If one is not of the space. It is taken out.
         """
+        if space is not self._space:
+            self._space, self._checked = space, []
         left = Counter(started)
-        for values in list(self._asked):
-            try:
-                space.check(values)
-            except ValueError:
-                self._asked.remove(values)
-                raise
-            exact = {name: _exact(space, name, value) for name, value in values.items()}
-            if not left[name_of(exact)]:
+        for place in range(len(self._asked)):
+            if place == len(self._checked):
+                self._check(space, place)
+            name, exact = self._checked[place]
+            if not left[name]:
                 return exact
-            left[name_of(exact)] -= 1
+            left[name] -= 1
         return None
+
+    def _check(self, space: SearchSpace, place: int) -> None:
+        values = self._asked[place]
+        try:
+            space.check(values)
+        except ValueError:
+            del self._asked[place]
+            raise
+        exact = {name: _exact(space, name, value) for name, value in values.items()}
+        self._checked.append((name_of(exact), exact))
 
 
 def fill_in(

@@ -53,6 +53,7 @@ class ReportedOracle(LoggedOracle):
     def _mark_if_pruned(self, trial: Trial) -> None:
         """Makes a completed trial of one that was stopped, and says why it was."""
         reason = self.reports[trial.trial_id].pruned
+        self._pruned.discard(trial.trial_id)  # an attempt that had failed may have been
         if trial.status == TrialStatus.STOPPED or (
             trial.status == TrialStatus.COMPLETED and reason is not None
         ):

@@ -17,6 +17,7 @@ from kt_extensions import objectives, store
 from kt_extensions.oracles.shared import declared_as
 from kt_extensions.record import FORMAT, SearchRecord
 from kt_extensions.reports import is_pruned
+from kt_extensions.space.rounding import TOLERANCE
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
 
@@ -56,7 +57,7 @@ def load_project(oracle: LoggedOracle) -> None:
     """Loads a project that an oracle of KerasTuner's has made.
 
     Raises:
-        ValueError: If a file of it is damaged.
+        ValueError: If a file of it is damaged, or it is a search for another objective.
     """
     declared = oracle.hyperparameters
     try:
@@ -66,9 +67,29 @@ def load_project(oracle: LoggedOracle) -> None:
             f"Expected a project that KerasTuner can read. Received: {oracle.project_dir!r} "
             f"({error!r}). {_advice(oracle)}"
         ) from error
+    if not all(_is_scored_by(oracle.objective, trial) for trial in oracle.trials.values()):
+        raise ValueError(
+            f"The project folder {oracle.project_dir!r} holds a search for another objective. "
+            f"Received: {oracle.objective}. {_advice(oracle)}"
+        )
     if oracle.given_seed is not None:
         oracle.seed = oracle.given_seed
     _declare(oracle, declared)
+
+
+def _is_scored_by(objective: kt.Objective, trial: Trial) -> bool:
+    """Whether the score of a trial, if it has one, is a value of the objective, which it reported.
+
+    KerasTuner's files do not tell what a search was for.
+    """
+    if trial.status != TrialStatus.COMPLETED:
+        return True
+    if not trial.metrics.exists(objective.name):
+        return False
+    metric = trial.metrics.metrics[objective.name]
+    reported = [observation.mean() for observation in metric.get_history()]
+    is_known = np.isclose(trial.score, reported, rtol=TOLERANCE, equal_nan=True).any()
+    return metric.direction == objective.direction and bool(is_known)
 
 
 def growth(oracle: LoggedOracle, record: SearchRecord) -> list[Event]:
@@ -143,8 +164,9 @@ def _objectives(oracle: LoggedOracle) -> dict[str, Any]:
 
 def _known_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:
     for folder in oracle.warm_start:
-        for values, y in known_trials(folder, record.space, oracle.objective):
-            yield {"event": "known", "values": values, "y": y if np.isfinite(y).all() else None}
+        for values, y, pruned in known_trials(folder, record.space, oracle.objective):
+            outcome = {"y": y if np.isfinite(y).all() else None, "pruned": pruned}
+            yield {"event": "known", "values": values, **outcome}
 
 
 def _loaded_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event]:

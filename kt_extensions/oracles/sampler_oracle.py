@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -162,8 +162,13 @@ class SamplerOracle(OutcomeOracle):
         tuner.oracle.enqueue({"units_0": 64, "learning_rate": 1e-3})
         ```
         """
-        known = self.hyperparameters.space
+        known = self.hyperparameters.space if self._knows_space() else []
         self._queue.add(values, SearchSpace.from_hyperparameters(known) if known else None)
+
+    def _knows_space(self) -> bool:
+        """Whether the hypermodel declares no hyperparameters that are not known by now."""
+        is_given = not (self.allow_new_entries and self.tune_new_entries)
+        return is_given or hasattr(self, "_directory")  # of a tuner, which has built a model
 
     # The life of a trial.
 
@@ -214,7 +219,8 @@ class SamplerOracle(OutcomeOracle):
 
         Of the end of an epoch, told as a `kt_extensions.reports.Message`, the trial is returned
         with the status `"STOPPED"` if it is to be pruned. Of the end of an execution a
-        `kt_extensions.reports.Score` is kept.
+        `kt_extensions.reports.Score` is kept. A trial that has ended already stays as it is, with a
+        warning.
 
         Raises:
             ValueError: If the objective is not among the metrics, or a metric is not a number.
@@ -223,7 +229,9 @@ class SamplerOracle(OutcomeOracle):
         if self.objective.has_value(values):  # that of several objectives is their sum
             values.setdefault(self.objective.name, self.objective.get_value(values))
         with locked(self):
-            _ = self.record
+            if self._has_ended(trial_id):
+                _warn_of_ended("update_trial", trial_id)
+                return self.trials[trial_id]
             step = getattr(step, "item", lambda: step)()
             message = Message.of(values)
             if message is not None:
@@ -232,7 +240,22 @@ class SamplerOracle(OutcomeOracle):
             if score is not None:
                 self.reports.add_score(trial_id, *score)
                 return self.trials[trial_id]
+            if self.objective.has_value(values):
+                self._register(self.trials[trial_id], values)
             return super().update_trial(trial_id, values, step)
+
+    def _has_ended(self, trial_id: str) -> bool:
+        unfinished = self.record.unfinished
+        return trial_id in self.trials and trial_id not in unfinished
+
+    def _register(self, trial: Trial, metrics: Iterable[str]) -> None:
+        """Tells the directions of metrics, of which KerasTuner does not know all."""
+        known = objectives.directions(self.objective)
+        known[self.objective.name] = self.objective.direction
+        for name in metrics:
+            if not trial.metrics.exists(name):
+                direction = known.get(name) or objectives.direction_of(name)
+                trial.metrics.register(name, direction or "min")
 
     def end_trial(self, trial: Trial | str, status: str = TrialStatus.COMPLETED) -> None:
         """Ends a trial; see `keras_tuner.Oracle.end_trial`.
@@ -248,10 +271,9 @@ class SamplerOracle(OutcomeOracle):
             OSError: If the end could not be recorded. The trial is to run again then.
         """
         with self._consistently():
-            record = self.record
             trial_id = trial if isinstance(trial, str) else trial.trial_id
-            if trial_id in self.trials and trial_id not in record.unfinished:
-                _warn_of_second_end(trial_id)
+            if self._has_ended(trial_id):
+                _warn_of_ended("end_trial", trial_id)
                 return
             if isinstance(trial, str):
                 trial = self.trials[trial]
@@ -349,9 +371,9 @@ def _default_limit(scheduler: Scheduler | None) -> int | None:
     return 100 if scheduler.n_trials is None else None
 
 
-def _warn_of_second_end(trial_id: str) -> None:
+def _warn_of_ended(method: str, trial_id: str) -> None:
     warnings.warn(
-        f"Trial {trial_id} has ended already: what `end_trial` is told of it again is left out.",
+        f"Trial {trial_id} has ended already: what `{method}` is told of it is left out.",
         stacklevel=3,
     )
 

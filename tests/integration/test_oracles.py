@@ -7,6 +7,7 @@ import json
 import math
 import pickle
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from kt_extensions import samplers, store
 from kt_extensions.oracles import SamplerOracle, TPEOracle
+from kt_extensions.reports import Message
+from kt_extensions.space import SearchSpace
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 
@@ -635,6 +638,38 @@ def test_a_trial_ends_once(tmp_path: Path) -> None:
     assert {*oracle.end_order} == {trial.trial_id for trial in oracle.get_best_trials(9)}
 
 
+def test_a_late_report_changes_nothing(tmp_path: Path) -> None:
+    tuner = search(tmp_path, max_trials=3)
+    ranked = [trial.trial_id for trial in tuner.oracle.get_best_trials(9)]
+    last = ranked[-1]
+    message = Message(execution=0, planned=2, logs={"default_objective": 0.0}).metrics()
+    for told in ({"default_objective": -1.0}, message):
+        with pytest.warns(UserWarning, match=f"Trial {last} has ended already.*`update_trial`"):
+            tuner.oracle.update_trial(last, told)
+    for oracle in (tuner.oracle, reloaded(tmp_path).oracle):
+        assert [trial.trial_id for trial in oracle.get_best_trials(9)] == ranked
+        assert not oracle.reports[last].executions
+
+
+@pytest.mark.parametrize("name", ["mean_io_u", "one_hot_mean_io_u", "precision_at_recall"])
+def test_metrics_that_keras_tuner_cannot_tell_the_direction_of(tmp_path: Path, name: str) -> None:
+    def run(hp: kt.HyperParameters) -> dict[str, float]:
+        x = hp.Float("x", 0.0, 1.0)
+        return {f"val_{name}": x, name: 0.5, "val_loss": 1 - x, "own": x}
+
+    for objective in (f"val_{name}", "val_loss"):
+        folder = tmp_path / objective
+        search(folder, run, TPEOracle(objective, max_trials=3, seed=0))
+        oracle = search(folder, run, TPEOracle(objective, max_trials=5)).oracle
+        again = FunctionTuner(run, TPEOracle(objective, max_trials=5), folder)
+        assert statuses(again) == ["COMPLETED"] * 5
+        metrics = oracle.trials["4"].metrics
+        directions = [metrics.get_direction(m) for m in (f"val_{name}", name, "val_loss", "own")]
+        assert directions == ["max", "max", "min", "min"]
+        xs = {t.hyperparameters["x"] for t in oracle.trials.values()}
+        assert again.get_best_hyperparameters()[0]["x"] == max(xs)
+
+
 # Configurations that a person asks for.
 
 
@@ -659,6 +694,47 @@ def test_enqueued_configurations_run_first(tmp_path: Path) -> None:
     assert len({str(values) for values in rest}) == 5
     plain = values_of(search(tmp_path / "plain", max_trials=8, seed=0))
     assert rest == [*plain.values()][3:]
+
+
+def test_a_queue_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are of them, and in each space: it may have grown."""
+    checked: Counter[int] = Counter()
+
+    def check(self: SearchSpace, values: Any) -> None:
+        checked[len(self)] += 1
+
+    def growing(hp: kt.HyperParameters) -> float:
+        value = hp.Float("x", 0.0, 1.0)
+        return value + (hp.Float("y", 0.0, 1.0) if value > 0.195 else 0.0)
+
+    oracle = TPEOracle(max_trials=40, seed=0)
+    for i in range(30):
+        oracle.enqueue({"x": i / 100})
+    tuner = FunctionTuner(growing, oracle, tmp_path)
+    monkeypatch.setattr(SearchSpace, "check", check)
+    tuner.search(verbose=0)
+    assert [t.hyperparameters["x"] for t in oracle.trials.values()][:30] == [
+        i / 100 for i in range(30)
+    ]
+    assert checked == {1: 21, 2: 30}
+
+
+@pytest.mark.parametrize("limits", [{"allow_new_entries": False}, {"tune_new_entries": False}])
+def test_what_is_enqueued_before_there_is_a_tuner(tmp_path: Path, limits: dict[str, bool]) -> None:
+    override = kt.HyperParameters()
+    override.Fixed("rate", 0.01)
+    oracle = TPEOracle(max_trials=1, seed=0, hyperparameters=override.copy())
+    oracle.enqueue({"units": 5, "kind": "adam"})
+    tuner = FunctionTuner(conditional, oracle, tmp_path)
+    hp = oracle.get_space()
+    conditional(hp)  # as a hypermodel is built
+    oracle.update_space(hp)
+    tuner.search(verbose=0)
+    (values,) = values_of(tuner).values()
+    assert values == {"rate": 0.01, "units": 5, "kind": "adam"}
+    whole = TPEOracle(max_trials=1, seed=0, hyperparameters=override, **limits)
+    with pytest.raises(ValueError, match=r"among \['rate'\]. Received: 'units'"):
+        whole.enqueue({"units": 5})
 
 
 def test_the_same_configuration_twice_on_purpose(tmp_path: Path) -> None:
@@ -773,6 +849,32 @@ def test_warm_start_is_used_from_the_first_trial(tmp_path: Path, stock: bool) ->
     assert [*values_of(program(8)).values()] == expected
 
 
+def test_warm_start_with_a_search_for_another_objective(tmp_path: Path) -> None:
+    def run(hp: kt.HyperParameters) -> dict[str, float]:
+        x = hp.Float("x", 0.0, 1.0)
+        return {"accuracy": x, "loss": 2 * (1 - x)}
+
+    earlier = search(tmp_path / "earlier", run, TPEOracle("accuracy", max_trials=4, seed=1)).oracle
+    oracle = TPEOracle("loss", max_trials=1, seed=0, warm_start=[tmp_path / "earlier" / "project"])
+    search(tmp_path / "new", run, oracle)
+    x = [trial.hyperparameters["x"] for trial in earlier.trials.values()]
+    assert oracle.record.table.history().y[:4] == pytest.approx([2 * (1 - v) for v in x])
+
+
+def test_warm_start_knows_pruned_trials(tmp_path: Path) -> None:
+    """They stay behind those that were trained to the end, also after a resume."""
+    first = search(tmp_path / "earlier", near_optimum, TPEOracle("loss", max_trials=2, seed=1))
+    file = tmp_path / "earlier" / "project" / "trial_1" / "trial.json"
+    state = json.loads(file.read_text())
+    file.write_text(json.dumps(state | {"message": "Pruned: worse than the median."}))
+    folders = [tmp_path / "earlier" / "project"]
+    for limit in (1, 2):
+        oracle = TPEOracle("loss", max_trials=limit, seed=0, warm_start=folders)
+        search(tmp_path / "new", near_optimum, oracle)
+        assert oracle.record.table.history().pruned[:2].tolist() == [False, True]
+    assert len(first.oracle.trials) == 2
+
+
 def near_optimum_distance(values: dict[str, float]) -> float:
     return (values["x"] - 0.2) ** 2 + (values["y"] - 0.7) ** 2
 
@@ -822,6 +924,18 @@ def test_we_take_up_a_project_of_keras_tuner(tmp_path: Path) -> None:
     again = search(tmp_path, near_optimum, TPEOracle("loss", max_trials=34))
     assert values_of(again) == after
     assert again.oracle.seed == 0
+
+
+@pytest.mark.parametrize("objective", ["loss", kt.Objective("accuracy", "min"), "val_loss"])
+def test_a_project_of_keras_tuner_for_another_objective(tmp_path: Path, objective: Any) -> None:
+    def run(hp: kt.HyperParameters) -> dict[str, float]:
+        return {"accuracy": hp.Float("x", 0.0, 1.0), "loss": 3.0}
+
+    search(tmp_path, run, kt.oracles.RandomSearchOracle("accuracy", max_trials=3, seed=3))
+    with pytest.raises(ValueError, match=r"holds a search for another objective(.|\n)*overwrite"):
+        search(tmp_path, run, TPEOracle(objective, max_trials=5, seed=0))
+    tuner = search(tmp_path, run, TPEOracle("accuracy", max_trials=5, seed=0))
+    assert statuses(tuner) == ["COMPLETED"] * 5
 
 
 def test_values_of_keras_tuner_that_are_out_of_range(tmp_path: Path) -> None:

@@ -125,6 +125,39 @@ def test_samplers_are_told_which_trials_were_pruned(tmp_path: Path) -> None:
     assert reloaded.oracle.record.table.history().pruned.tolist() == pruned
 
 
+class Diverged:
+    """Stops a trial whose score is NaN."""
+
+    def verdict(self, progress: Any) -> str | None:
+        return "diverged" if np.isnan(progress.curve[-1]) else None
+
+
+class DivergingOnce(CurveTuner):
+    """The first attempt of its trial 1 ends with NaN."""
+
+    attempts = 0
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        self.attempts += 1
+        loss = np.nan if self.attempts == 2 else trial.hyperparameters.values["x"]
+        self.report_epoch(trial, 0, Message(0, 2, {"default_objective": loss}))
+        return loss
+
+
+def test_a_trial_that_was_pruned_and_is_run_again_to_its_end_is_not_pruned(tmp_path: Path) -> None:
+    oracle = oracles.SamplerOracle(
+        max_trials=3, seed=1, sampler=samplers.Random(), hyperparameters=declare(),
+        max_retries_per_trial=1,
+    )  # fmt: skip
+    where = {"directory": tmp_path, "project_name": "project"}
+    searched = DivergingOnce(oracle, pruner=Diverged(), **where)
+    searched.search(verbose=0)
+    assert searched.attempts == 4
+    for made in (searched, DivergingOnce(oracle, pruner=Diverged(), **where)):
+        assert [r["status"] for r in made.results()] == ["COMPLETED"] * 3
+        assert made.oracle.record.table.history().pruned.tolist() == [False] * 3
+
+
 def test_a_pruned_trial_is_not_promoted(tmp_path: Path) -> None:
     class Never:
         def verdict(self, progress: Any) -> str | None:

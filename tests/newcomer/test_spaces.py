@@ -41,7 +41,7 @@ MISTAKES: dict[str, tuple[Declare, str]] = {
     "bounds too far apart, log": (
         lambda hp: hp.Float("f", 1e-200, 1e200, sampling="log"),
         "whose ratio is a float",
-    ),  # fmt: skip
+    ),
 }
 
 

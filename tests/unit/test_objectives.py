@@ -24,7 +24,7 @@ def test_maximized(name: str) -> None:
     [
         *("loss", "val_loss", "val_head_loss", "mae", "val_mean_squared_error", "val_mse_2"),
         *("val_false_negatives", "val_kl_divergence", "val_sparse_categorical_crossentropy"),
-        "val_root_mean_squared_error",
+        *("val_root_mean_squared_error", "val_rmse", "val_price_rmse"),
     ],
 )
 def test_minimized(name: str) -> None:

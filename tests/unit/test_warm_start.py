@@ -26,21 +26,30 @@ def space() -> SearchSpace:
     return SearchSpace.from_hyperparameters(hp.space)
 
 
+def observed(curve: list[list[Any]]) -> list[dict[str, Any]]:
+    return [{"value": [*map(str, values)], "step": step} for step, values in enumerate(curve)]
+
+
+def outcomes(folder: Path, objective: kt.Objective = LOSS) -> list[tuple[dict[str, Any], Any]]:
+    return [(trial.values, trial.y) for trial in known_trials(folder, space(), objective)]
+
+
 def project(folder: Path, *trials: dict[str, Any]) -> Path:
     for number, trial in enumerate(trials):
         score = trial.get("score")
         names = trial.get("metrics", {"loss": "min"})
-        observations = [{"value": [str(score)], "step": 0}]
+        curves = trial.get("curves", {})
         state = {
             "trial_id": str(number),
             "status": trial.get("status", "COMPLETED"),
             "score": score,
             "best_step": 0,
-            "message": None,
+            "message": trial.get("message"),
             "hyperparameters": {"space": [], "values": trial["values"]},
             "metrics": {
                 "metrics": {
-                    n: {"direction": d, "observations": observations} for n, d in names.items()
+                    n: {"direction": d, "observations": observed(curves.get(n, [[score]]))}
+                    for n, d in names.items()
                 }
             },
         }
@@ -57,7 +66,7 @@ def test_values_and_scores(tmp_path: Path) -> None:
         {"values": GOOD, "score": 2.0},
         {"values": {"kind": "sgd", "momentum": 0.5, "units": 20}, "score": -1.0},
     )
-    assert known_trials(folder, space(), LOSS) == [
+    assert outcomes(folder) == [
         (GOOD, 2.0),
         ({"kind": "sgd", "momentum": 0.5, "units": 20}, -1.0),
     ]
@@ -65,7 +74,32 @@ def test_values_and_scores(tmp_path: Path) -> None:
 
 def test_a_maximized_objective(tmp_path: Path) -> None:
     folder = project(tmp_path, {"values": GOOD, "score": 2.0, "metrics": {"acc": "max"}})
-    assert known_trials(folder, space(), kt.Objective("acc", "max")) == [(GOOD, -2.0)]
+    assert outcomes(folder, kt.Objective("acc", "max")) == [(GOOD, -2.0)]
+
+
+def test_a_search_for_something_else_tells_what_it_reported(tmp_path: Path) -> None:
+    """Its score is of another metric, or of a sum."""
+    metrics = {"acc": "max", "loss": "min"}
+    curves = {"acc": [[0.9]], "loss": [[math.nan], [0.5, 0.7], [0.8, 0.8]]}
+    folder = project(tmp_path, {"values": GOOD, "score": 0.9, "metrics": metrics, "curves": curves})
+    assert outcomes(folder) == [(GOOD, 0.6)]
+    assert outcomes(folder, kt.Objective("acc", "max")) == [(GOOD, -0.9)]
+
+
+def test_nothing_but_nan_reported_is_a_failure(tmp_path: Path) -> None:
+    metrics = {"acc": "max", "loss": "min"}
+    curves = {"acc": [[0.9]], "loss": [[math.nan]]}
+    folder = project(tmp_path, {"values": GOOD, "score": 0.9, "metrics": metrics, "curves": curves})
+    assert outcomes(folder) == [(GOOD, math.inf)]
+
+
+def test_pruned_trials_are_known_as_such(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path,
+        {"values": GOOD, "score": 1.0, "message": "Pruned: worse than the median."},
+        {"values": GOOD, "score": 2.0},
+    )
+    assert [t.pruned for t in known_trials(folder, space(), LOSS)] == [True, False]
 
 
 def test_failed_trials_have_the_worst_score(tmp_path: Path) -> None:
@@ -75,19 +109,19 @@ def test_failed_trials_have_the_worst_score(tmp_path: Path) -> None:
         {"values": GOOD, "score": -math.inf},
         {"values": GOOD, "score": math.nan},
     )
-    assert [y for _, y in known_trials(folder, space(), LOSS)] == [math.inf] * 3
+    assert [y for _, y in outcomes(folder)] == [math.inf] * 3
 
 
 def test_values_move_to_the_nearest(tmp_path: Path) -> None:
     values = {"kind": "sgd", "momentum": 0.8, "units": 12.2, "other": 1}
     folder = project(tmp_path, {"values": values, "score": 1.0})
     expected = {"kind": "sgd", "momentum": 1.0, "units": 12}
-    assert known_trials(folder, space(), LOSS) == [(expected, 1.0)]
+    assert outcomes(folder) == [(expected, 1.0)]
 
 
 def test_hyperparameters_that_are_missing(tmp_path: Path) -> None:
     folder = project(tmp_path, {"values": {"units": 12}, "score": 1.0})
-    assert known_trials(folder, space(), LOSS) == [({"units": 12}, 1.0)]
+    assert outcomes(folder) == [({"units": 12}, 1.0)]
 
 
 def test_what_does_not_fit_is_counted(tmp_path: Path) -> None:
@@ -102,7 +136,7 @@ def test_what_does_not_fit_is_counted(tmp_path: Path) -> None:
         {"values": GOOD, "score": 1.0, "metrics": {"loss": "max"}},
     )
     with pytest.warns(UserWarning) as warned:
-        assert known_trials(folder, space(), LOSS) == [(GOOD, 1.0)]
+        assert outcomes(folder) == [(GOOD, 1.0)]
     (message,) = [str(warning.message) for warning in warned]
     assert message.startswith(f"warm_start: left out 10 of 11 trials of '{folder}'")
     for reason in (
@@ -128,7 +162,7 @@ def test_several_objectives(tmp_path: Path) -> None:
         {"values": GOOD, "status": "FAILED", "metrics": both},
     )
     with pytest.warns(UserWarning, match=r"left out 2 of 5 .* not all of .*'loss', 'acc'"):
-        known = known_trials(folder, space(), multi)
+        known = outcomes(folder, multi)
     assert known == [(GOOD, [3.0, -3.0]), (GOOD, [2.0, -2.0]), (GOOD, math.inf)]
 
 
@@ -144,7 +178,7 @@ def test_trials_of_hyperband(tmp_path: Path) -> None:
         {"values": {**long, "tuner/trial_id": "1"}, "status": "FAILED"},
     )
     expected = [(short, 3.0), (short, 2.0), (long, 0.5), (long, math.inf)]
-    assert known_trials(folder, space(), LOSS) == expected
+    assert outcomes(folder) == expected
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
