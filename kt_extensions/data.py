@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kt_extensions.checking import takes
+
 _NAMES = ("x", "validation_data")
 
 
@@ -52,4 +54,4 @@ def _made(data: Any) -> Any:
 
 
 def _makes(data: Any) -> bool:
-    return inspect.isroutine(data) or isinstance(data, functools.partial)
+    return (inspect.isroutine(data) or isinstance(data, functools.partial)) and takes(data)

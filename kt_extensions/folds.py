@@ -107,16 +107,16 @@ class Folds:
     def _rows(self, x: Any, y: Any, round_: int) -> list[tuple[Rows, Rows]]:
         """Returns the rows to train with, and those to judge by, of each fold."""
         n = np.shape(keras.tree.flatten(x)[0])[0]
-        labels = _labels(y)
-        splitter = self._splitter
-        if getattr(splitter, "shuffle", False) and splitter.random_state is None:
-            splitter = copy.copy(splitter)
-            splitter.random_state = round_  # else it would shuffle otherwise each time
+        targets = _targets(y)
+        splitter = copy.deepcopy(self._splitter)  # a generator that it shuffles by stays as it is
         if isinstance(splitter, int):
+            labels = targets if targets is not None and targets.dtype.kind in "biuUSO" else None
             stratified = labels is not None and np.unique(labels, return_counts=True)[1].min()
             kind = StratifiedKFold if stratified and stratified >= splitter else KFold
             splitter = kind(splitter, shuffle=True, random_state=round_)
-        return list(splitter.split(np.zeros(n), labels))
+        elif getattr(splitter, "random_state", round_) is None:
+            splitter.random_state = round_  # else it would shuffle otherwise each time
+        return list(splitter.split(np.zeros(n), targets))
 
 
 def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -124,13 +124,13 @@ def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**dict(zip(_NAMES, args, strict=False)), **kwargs}
 
 
-def _labels(y: Any) -> NDArray[Any] | None:
-    """Returns the targets if they are numbers or names of classes."""
+def _targets(y: Any) -> NDArray[Any] | None:
+    """Returns the targets if there is one for each row."""
     if len(keras.tree.flatten(y)) != 1:
         return None
     array = _array(keras.tree.flatten(y)[0])
     flat = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
-    return array.ravel() if flat and array.dtype.kind in "biuUSO" else None
+    return array.ravel() if flat else None
 
 
 def _part(data: Any, rows: Rows) -> Any:

@@ -108,6 +108,10 @@ class SearchProgress:
         self._objective = oracle.objective
         self._reset()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SearchProgress:
+        """Returns itself: a callback that knows its tuner is copied for each trial."""
+        return self
+
     @_harmless
     def on_search_begin(self) -> None:
         """Counts what an earlier run of the search has finished and opens the live view."""

@@ -80,7 +80,7 @@ class RateCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         for rate in self._rates:
             rate.begin()
-        self._clock.length = self.params.get("steps") or self._clock.length
+        self._clock.length = (self.params or {}).get("steps") or self._clock.length
         self._settled = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -89,8 +89,8 @@ class RateCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._estimate_length()
             self._begin_at(epoch)
             self._take_over()
-        if self.params.get("epochs"):
-            self._plan(self.params["epochs"])
+        if epochs := (self.params or {}).get("epochs"):
+            self._plan(epochs)
         self._apply(anew=True)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -45,12 +45,15 @@ class Order:
 
         Args:
             settings: The arguments of `Model.fit`, changed in place. Left as they are: data that
-                are no NumPy arrays, `shuffle="batch"`, and `steps_per_epoch`, with which an epoch
-                is no pass through the data.
+                are no NumPy arrays, `shuffle="batch"`, `steps_per_epoch`, with which an epoch is no
+                pass through the data, and targets of bools with `class_weight`, which Keras weighs
+                in arrays only.
         """
         parts = [settings.get(name) for name in ("x", "y", "sample_weight")]
         shuffled = settings.get("shuffle", True) is True and not settings.get("steps_per_epoch")
         if keras.config.backend() != "tensorflow" or not shuffled or not _are_arrays(parts):
+            return
+        if settings.get("class_weight") and getattr(parts[1], "dtype", None) == np.bool_:
             return
         split = settings.get("validation_split") or 0.0
         if split and settings.get("validation_data") is None:

@@ -15,6 +15,8 @@ from kt_extensions.reports import Score, read_report
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
 
+_KEPT = "execution_"  # begins the names of files with what executions have returned
+
 
 class RepeatedTrials(ReportedTrials):
     """A tuner that does not run again the executions of a trial that a stopped search has ended."""
@@ -42,8 +44,10 @@ class RepeatedTrials(ReportedTrials):
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial. Should it be run again, so are all of its executions."""
         super().on_trial_end(trial)
-        for execution in range(self.executions_per_trial - 1):
-            gfiles.remove(self._execution_file(trial, execution))
+        folder = self.get_trial_dir(trial.trial_id)
+        for name in gfiles.names(folder) if self.executions_per_trial > 1 else ():
+            if name.startswith(_KEPT):
+                gfiles.remove(os.path.join(folder, name))
 
     def _ended_before(self, trial: Trial, execution: int, callbacks: list[Any]) -> Any:
         """Returns the results of an execution that has ended in an earlier run of the search."""
@@ -76,7 +80,7 @@ class RepeatedTrials(ReportedTrials):
                 gfiles.replace(gfiles.write_aside(file, line, durable=False), file)
 
     def _execution_file(self, trial: Trial, execution: int) -> str:
-        return os.path.join(self.get_trial_dir(trial.trial_id), f"execution_{execution}.json")
+        return os.path.join(self.get_trial_dir(trial.trial_id), f"{_KEPT}{execution}.json")
 
 
 class _Enough(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 
 import keras
 
@@ -33,25 +32,20 @@ class LongLived:
     def __init__(self) -> None:
         self._left_out = False
         self._decided = False  # whether to is asked once: to count what is frozen takes 40 ms
-        self._models: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
     def __reduce__(self) -> tuple[type[LongLived], tuple[()]]:
         """A copy has left nothing out."""
         return LongLived, ()
 
-    def watch(self, model: keras.Model) -> None:
-        """Leaves nothing out from now on while this model is alive."""
-        self._models.add(model)
-
     def leave_out(self) -> None:
         """Leaves what is alive now out of all collections from now on."""
-        if not self._decided:
+        is_first = not self._decided
+        if is_first:
             self._decided = True
             self._left_out = gc.get_freeze_count() == 0
-            self._models.clear()
         if self._left_out:
             gc.collect()
-            if not self._models:
+            if is_first or not _is_model_alive():
                 gc.freeze()
 
     def take_in(self) -> None:
@@ -59,3 +53,8 @@ class LongLived:
         if self._left_out:
             gc.unfreeze()
         self._left_out = self._decided = False
+
+
+def _is_model_alive() -> bool:
+    """Whether there is a model among what collections walk: a trial's, whoever has built it."""
+    return any(issubclass(type(thing), keras.Model) for thing in gc.get_objects())

@@ -134,7 +134,7 @@ class KeptFiles(StoppingRules):
             return set()
         if objectives.several(self.oracle.objective):
             return {trial.trial_id for trial, _ in self.pareto_front()}
-        return {trial.trial_id for trial in self._ranked(1)}
+        return {trial.trial_id for trial in self._completed(1)}
 
     def _asked_for(self, name: str) -> bool:
         """Whether a person has asked for a trial, by `continue_trial`, and will want its model."""

@@ -294,6 +294,7 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Reports the epoch."""
-        message = Message(self._execution, self.params["epochs"], dict(logs or {}))
+        planned = (self.params or {}).get("epochs", epoch + 1)  # a loop of one's own may not say
+        message = Message(self._execution, planned, dict(logs or {}))
         if logs and self._tuner.report_epoch(self._trial, epoch, message):
             self.model.stop_training = True

@@ -47,6 +47,8 @@ from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.told import ToldSearch
 from kt_extensions.tuners.workers import Workers
 
+_VERBOSE = 4  # the place of `verbose` among the arguments of `Model.fit`
+
 
 class Tuner(ToldSearch):
     """A KerasTuner tuner that logs, shows and resumes the search of any oracle.
@@ -125,7 +127,8 @@ class Tuner(ToldSearch):
     ```
     """
 
-    _execution = 0  # the number of the training in its trial
+    _execution = 0  # the number of the next training of the trial
+    _executed: Trial | None = None  # which that is
     _told: str | None = None  # the state that was saved last, in whole seconds
     _given: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # to `run_trial`
     _trains = False  # Keras trains what is built now
@@ -257,6 +260,7 @@ class Tuner(ToldSearch):
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Runs a trial, and sees to what its process has to remember and to forget."""
         self._let_go_of_live(trial)
+        self._executed = None  # it may be another attempt
         if self._has_trained:  # a training has made what all trainings need
             self._long_lived.leave_out()
         try:
@@ -271,10 +275,11 @@ class Tuner(ToldSearch):
         Raises:
             keras_tuner.errors.FatalValueError: If `callbacks` holds what is not a callback.
         """
-        self._execution = 0
+        if trial is not self._executed:  # else a subclass trains it more than once
+            self._executed, self._execution = trial, 0
         kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"))
         self._given = args, dict(kwargs)
-        if takes_verbose(self.hypermodel):
+        if takes_verbose(self.hypermodel) and len(args) <= _VERBOSE:
             kwargs.setdefault("verbose", 0)
         if EPOCHS in trial.hyperparameters.values:
             kwargs["epochs"] = trial.hyperparameters.values[EPOCHS]
@@ -320,13 +325,13 @@ class Tuner(ToldSearch):
         self._enter_scope()
         if self._trains and self._given is not None:
             self._check_training(model, *self._given)
-        self._long_lived.watch(model)
         return model
 
     def _check_training(
         self, model: keras.Model, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        reported = self._folds is not None or bool(kwargs["callbacks"])
+        adds_logs = type(self).on_epoch_end is not Tuner.on_epoch_end
+        reported = adds_logs or self._folds is not None or bool(kwargs["callbacks"])
         check_compiled(model)
         check_fit_arguments(args, kwargs, self.oracle.objective, reported, model)
 

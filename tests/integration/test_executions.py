@@ -117,6 +117,35 @@ def test_executions_of_each_fold(tmp_path: Path) -> None:
     assert [len(result["scores"]) for result in results] == [4, 4]
 
 
+@pytest.mark.parametrize("executions", [1, 2])
+@pytest.mark.parametrize(
+    ("base", "limit"),
+    [(kte.TPE, {"max_trials": 2}), (kte.Hyperband, {"max_epochs": 2, "factor": 2})],
+)
+def test_a_tuner_that_trains_each_trial_more_than_once(
+    tmp_path: Path, base: type[kte.Tuner], limit: dict[str, int], executions: int
+) -> None:
+    class Twice(base):  # type: ignore[misc, valid-type]
+        """The second time with targets far away."""
+
+        def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+            near = super().run_trial(trial, X, Y, **kwargs)
+            far = super().run_trial(trial, X, Y + 100, **kwargs)
+            losses = [[min(h.history["val_loss"]) for h in made] for made in (near, far)]
+            assert max(losses[0]) < 100 and min(losses[1]) > 1000
+            return float(np.mean(losses))
+
+    made = Twice(
+        build, "val_loss", seed=0, directory=tmp_path, project_name="project",
+        executions_per_trial=executions, **limit,
+    )  # fmt: skip
+    made.search(epochs=2, verbose=0, validation_split=0.5)
+    results = made.results()
+    assert {len(result["history"]) for result in results} == {2 * executions}
+    assert {result["status"] for result in results} == {"COMPLETED"}
+    assert not [*tmp_path.rglob("execution_*.json")]
+
+
 def test_other_folds_of_a_pruned_trial_are_not_trained(tmp_path: Path) -> None:
     class SecondFold:
         def verdict(self, progress: Any) -> str | None:

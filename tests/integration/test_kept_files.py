@@ -13,6 +13,7 @@ from keras_tuner.engine.trial import Trial
 
 import kt_extensions as kte
 from kt_extensions.oracles import ASHAOracle, HyperbandOracle, SamplerOracle
+from kt_extensions.reports import Message
 from kt_extensions.samplers import Random
 from kt_extensions.snapshot import Snapshot, Snapshots, write
 
@@ -145,6 +146,33 @@ def test_trials_without_a_schedule(tmp_path: Path, keep: str) -> None:
     tuner = FileTuner(oracle, tmp_path, snapshots=Snapshots(keep=keep))
     tuner.search(verbose=0)
     assert kept(tuner) == ({tuner.best} if keep == "best" else {*range(6)})
+
+
+class Diverged:
+    def verdict(self, progress: Any) -> str | None:
+        return "diverged" if progress.curve[-1] > 10 else None
+
+
+class Diverging(FileTuner):
+    """Its trial 1 has the best score of all, and is pruned after that."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        result = super().run_trial(trial)
+        if int(trial.trial_id) == 1:
+            self.report_epoch(trial, 1, Message(0, 9, {"val_loss": 20.0}))
+            return {"val_loss": -1.0}
+        return result
+
+
+@pytest.mark.parametrize("oracle_class", [SamplerOracle, kt.oracles.RandomSearchOracle])
+def test_the_best_is_kept_and_not_one_that_was_pruned(tmp_path: Path, oracle_class: Any) -> None:
+    sampler = {"sampler": Random()} if oracle_class is SamplerOracle else {}
+    oracle = oracle_class("val_loss", max_trials=4, seed=3, **sampler)
+    tuner = Diverging(oracle, tmp_path, snapshots=Snapshots(keep="best"), pruner=Diverged())
+    tuner.search(verbose=0)
+    assert [r["status"] for r in tuner.results()].count("PRUNED") == 1
+    assert kept(tuner) == weighted(tuner) == {tuner.best}
+    assert tuner.best != 1
 
 
 def test_the_front_of_several_objectives_is_kept(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import keras_tuner as kt
 import pytest
 from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine.metrics_tracking import infer_metric_direction
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.distribute import utils as dist_utils
@@ -458,6 +459,8 @@ def test_the_direction_of_some_metrics_is_inferred_wrongly(name):
 def test_the_direction_of_some_metrics_is_not_inferred():
     with pytest.raises(TypeError):
         kt.Oracle(objective="val_mean_io_u")
+    with pytest.raises(TypeError):
+        infer_metric_direction("val_mean_io_u")
 
 
 # Hyperparameters.

@@ -123,6 +123,80 @@ def test_a_fit_that_one_hypermodel_has(tmp_path: Path) -> None:
     assert len(scores(made)) == 1
 
 
+class OwnLoop(kt.HyperModel):
+    """Trains in a loop of its own, and tells the callbacks only what KerasTuner's needs."""
+
+    def build(self, hp: kt.HyperParameters) -> keras.Model:
+        return model(hp.Int("units", 1, 8))
+
+    def fit(self, hp: Any, model: Any, x: Any, y: Any, callbacks: Any = (), **kwargs: Any) -> Any:
+        for callback in callbacks:
+            callback.set_model(model)
+        for epoch in range(2):
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs={"val_loss": 0.5 - epoch / 4})
+        return {"val_loss": 0.25}
+
+
+def test_a_training_loop_of_ones_own(tmp_path: Path) -> None:
+    made = tuner(tmp_path, OwnLoop(), max_trials=2, tensorboard_dir=str(tmp_path / "logs"))
+    made.search(X, Y, verbose=0, callbacks=[kte.callbacks.LearningRateWarmup(1)])
+    assert scores(made) == [0.25, 0.25]
+    assert [r["history"][0]["val_loss"] for r in made.results()] == [[0.5, 0.25]] * 2
+
+
+class OwnObjective(kte.TPE):
+    def on_epoch_end(self, trial: Any, model: Any, epoch: int, logs: Any = None) -> None:
+        logs["val_own"] = 0.5 - epoch / 4
+        super().on_epoch_end(trial, model, epoch, logs)
+
+
+def test_an_objective_that_the_tuner_adds(tmp_path: Path) -> None:
+    objective = kt.Objective("val_own", "min")
+    made = tuner(tmp_path, tuner=OwnObjective, max_trials=1, objective=objective)
+    made.search(X, Y, epochs=2, verbose=0)
+    assert scores(made) == [0.25]
+
+
+class Knowing(keras.callbacks.Callback):
+    def __init__(self, tuner: kte.Tuner) -> None:
+        super().__init__()
+        self.tuner = tuner
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_callback_that_knows_its_tuner(tmp_path: Path, verbose: int) -> None:
+    made = tuner(tmp_path, max_trials=1)
+    made.search(X, Y, validation_split=0.5, verbose=verbose, callbacks=[Knowing(made)])
+    assert len(scores(made)) == 1
+
+
+def test_arguments_by_their_place(tmp_path: Path) -> None:
+    made = tuner(tmp_path, max_trials=1)
+    made.search(X, Y, 4, 3, 0, validation_split=0.5)
+    assert [len(h["val_loss"]) for h in made.results()[0]["history"]] == [3]
+
+
+def test_targets_of_bools_with_weights(tmp_path: Path) -> None:
+    made = tuner(tmp_path, max_trials=1, seed=3)
+    weights = {"class_weight": {0: 1.0, 1: 2.0}, "validation_split": 0.5}
+    made.search(X, Y > 0.5, epochs=1, verbose=0, **weights)
+    assert len(scores(made)) == 1
+
+
+class Making(kte.TPE):
+    """Makes data of the size that the trial says."""
+
+    def run_trial(self, trial: Any, make: Any, **kwargs: Any) -> float:
+        return float(len(make(trial.hyperparameters.values["units"])))
+
+
+def test_a_function_that_makes_data_of_a_trial(tmp_path: Path) -> None:
+    made = tuner(tmp_path, tuner=Making, max_trials=2, objective=None)
+    made.search(lambda n: list(range(n)), verbose=0)
+    assert scores(made) == [result["values"]["units"] for result in made.results()]
+
+
 def test_a_decorated_function(tmp_path: Path) -> None:
     def with_units(most: int) -> Callable[[Any], Any]:
         def decorate(function: Callable[[kt.HyperParameters, int], keras.Model]) -> Any:

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    KFold,
+    RepeatedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
 
 from kt_extensions.folds import Folds
 
@@ -65,6 +72,37 @@ def test_a_splitter_that_shuffles_makes_the_same_folds_each_time():
     assert sorted(judged[:, 0]) == X[:, 0].tolist()
     assert [p["y"].tolist() for p in one] == [p["y"].tolist() for p in other]
     assert [p["x"][0, 0] for p in one[:5]] != [p["x"][0, 0] for p in one[5:]]
+
+
+@pytest.mark.parametrize(
+    "splitter",
+    [
+        RepeatedKFold(n_splits=2, n_repeats=1),
+        ShuffleSplit(2),
+        StratifiedShuffleSplit(2, test_size=0.4),
+        KFold(2, shuffle=True, random_state=np.random.RandomState(0)),
+    ],
+)
+def test_all_splitters_make_the_same_folds_each_time(splitter):
+    folds = Folds(splitter)
+    one, other = parts(folds), parts(folds)
+    for part, again in zip(one, other, strict=True):
+        np.testing.assert_array_equal(part["x"], again["x"])
+        both = np.concatenate([part["x"], part["validation_data"][0]])
+        assert sorted(both[:, 0]) == X[:, 0].tolist()
+    assert getattr(splitter, "random_state", 0) is None or isinstance(splitter, KFold)
+
+
+def test_repeated_folds_judge_each_row_once():
+    cut = parts(Folds(RepeatedKFold(n_splits=2, n_repeats=1)))
+    judged = np.concatenate([part["validation_data"][0] for part in cut])
+    assert sorted(judged[:, 0]) == X[:, 0].tolist()
+
+
+@pytest.mark.parametrize("y", [Y.astype("float32"), Y.astype(float)[:, np.newaxis]])
+def test_a_splitter_by_classes_gets_classes_of_any_type(y):
+    cut = parts(Folds(StratifiedKFold(3)), y=y)
+    assert [part["validation_data"][1].sum() for part in cut] == [1, 1, 1]
 
 
 def test_a_splitter_of_scikit_learn():

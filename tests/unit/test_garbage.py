@@ -84,12 +84,28 @@ def test_models_are_freed_though_the_user_keeps_one_for_a_while(tuner):
     assert max(alive[2:]) <= 2  # the one that is kept, and that of the first trial
 
 
+def test_models_of_a_run_trial_of_ones_own_are_freed(tmp_path):
+    class Own(kte.TPE):
+        def run_trial(self, trial, x, y, **kwargs):
+            model = self.hypermodel.build(trial.hyperparameters)
+            self.last = model.fit(x, y, verbose=0)  # which holds the model
+            built.add(model)
+            del model
+            gc.collect()
+            alive.append(len(built))
+            return self.last.history["loss"][-1]
+
+    built, alive = weakref.WeakSet(), []
+    Own(build, "loss", max_trials=6, seed=0, directory=tmp_path).search(X, Y)
+    assert alive[0] == 1
+    assert max(alive[1:]) <= 2  # the one that is kept, and that of the first trial
+
+
 def test_a_model_that_lives_is_not_left_out():
     long_lived = LongLived()
     long_lived.leave_out()
     try:
         model, others = keras.Sequential(), [[] for _ in range(1000)]
-        long_lived.watch(model)
         before = gc.get_freeze_count()
         long_lived.leave_out()
         assert gc.get_freeze_count() == before
