@@ -58,14 +58,18 @@ class CNNSpace(ModelSpace):
         if self.backbone is not None:
             self._backbone = BackboneSpace.of(**self._arguments(BackboneSpace.of))
             self._input_normalization = inputs.OFF
+            widths = self._features.dense_units
+            self._hidden = self._hidden.beside(widths, [n for n in widths.levels if n])
 
     def features(self, hp: Any) -> tuple[Any, Any]:
         """Adds the hyperparameters of the hidden layers to `hp`; see `ModelSpace.features`."""
         images = keras.Input(self.input_shape)
-        hidden = self._hidden.declare(hp)
         if self._backbone is None:
+            hidden = self._hidden.declare(hp)
             x = self._blocks(hp, images, hidden)
         else:
+            self._features.dense_units.declare(hp)  # of the only hidden layer
+            hidden = self._hidden.declare(hp)
             x = self._backbone.apply(hp, self._augmentation.apply(hp, images))
         return images, self._features.apply(hp, x, hidden)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from . import data, inputs
 
 NUMBER = "number"
 ENCODINGS = ("embedding", "one_hot")
+_LAYERS = ("number", "one_hot", "embedding", "vector")
 
 Columns: TypeAlias = Mapping[str, str | Sequence[str] | Sequence[int]]
 
@@ -122,9 +124,10 @@ class ColumnSpace:
             size = ranges.declare_where(hp, self.encoding, ["embedding"], self.embedding_size)
         columns = {name: keras.Input((1,), name=name) for name in self.numbers}
         parts = [_numbers(list(columns.values()), normalize)] if columns else []
+        layers = _layers(self.names)
         for name, vocabulary in self.categories.items():
-            columns[name], number = _category(name, vocabulary)
-            parts.append(_encoded(name, number, len(vocabulary) + 1, encoding, size))
+            columns[name], number = _category(name, vocabulary, layers[name])
+            parts.append(_encoded(layers[name], number, len(vocabulary) + 1, encoding, size))
         return columns, parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
 
     def check(self, table: Any, received: str) -> None:
@@ -137,23 +140,34 @@ class ColumnSpace:
         if not isinstance(table, Mapping) or set(table) != set(self.names):
             raise ValueError(
                 f"Expected the inputs `{received}` to be a dictionary of arrays with the keys "
-                f"{self.names}. Received: {names}. A pandas DataFrame becomes one by dict(table)."
+                f"{self.names}. Received: {names}. A pandas DataFrame becomes one by "
+                "{name: table[name].to_numpy() for name in table}."
             )
         for name in self.names:
             _check_column(table[name], f"{received}[{name!r}]")
 
 
 def _check_column(column: Any, received: str) -> None:
-    shape = tuple(getattr(column, "shape", ()))
-    if len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
+    shape = data.shape_of(column)
+    if shape is None or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
         raise ValueError(
             f"Expected one value for each row in `{received}`. Received: {shape or column!r}."
+        )
+    if hasattr(column, "iloc") and not _is_numeric(column.dtype):
+        raise ValueError(
+            f"Expected `{received}` as Keras takes it. Received: a column of pandas of type "
+            f"{column.dtype}. Convert it: column.to_numpy()."
         )
     if isinstance(column, np.ndarray) and column.dtype.kind in "SU":
         raise ValueError(
             f"Expected the strings in `{received}` as objects, as Keras takes them. Received: "
             f"{column.dtype}. Convert them: column.astype(object)."
         )
+
+
+def _is_numeric(dtype: Any) -> bool:
+    """Whether Keras takes numbers of this type: pandas has types of its own."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def _read(name: str, column: Any) -> str | list[str] | list[int]:
@@ -191,14 +205,29 @@ def _numbers(columns: list[Any], normalize: bool) -> Any:
     return inputs.normalized(x) if normalize else x
 
 
-def _category(name: str, vocabulary: tuple[Any, ...]) -> tuple[Any, Any]:
+def _layers(columns: list[str]) -> dict[str, str]:
+    """Returns for each column how the names of its layers begin.
+
+    TensorFlow does not take all letters in them, and none may be that of another column.
+    """
+    taken, found = set(columns), {}
+    for number, column in enumerate(columns):
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", column).lstrip("_-") or "column"
+        if taken & {f"{name}_{layer}" for layer in _LAYERS}:
+            name = f"{name}_{number}"
+        taken |= {f"{name}_{layer}" for layer in _LAYERS}
+        found[column] = name
+    return found
+
+
+def _category(name: str, vocabulary: tuple[Any, ...], begin: str) -> tuple[Any, Any]:
     """Returns the input of a column, and the number of its category."""
     if isinstance(vocabulary[0], str):
         column = keras.Input((1,), name=name, dtype="string")
-        layer = keras.layers.StringLookup(vocabulary=list(vocabulary), name=f"{name}_number")
+        layer = keras.layers.StringLookup(vocabulary=list(vocabulary), name=f"{begin}_number")
     else:
         column = keras.Input((1,), name=name, dtype="int32")
-        layer = CategoryNumber(vocabulary, name=f"{name}_number")
+        layer = CategoryNumber(vocabulary, name=f"{begin}_number")
     return column, layer(column)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ import keras
 import numpy as np
 
 from kt_extensions import ranges
+
+_LAYER = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")  # as TensorFlow has names of scopes
 
 
 def is_arrays(x: Any) -> bool:
@@ -25,7 +28,7 @@ def fit_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any
 
 
 def check_names(argument: str, names: Iterable[Any]) -> None:
-    """Checks the names of columns or outputs, which layers are to bear.
+    """Checks the names of columns, which inputs are to bear.
 
     Raises:
         ValueError: If one of them is no string, or has a slash.
@@ -33,6 +36,18 @@ def check_names(argument: str, names: Iterable[Any]) -> None:
     for name in names:
         if not isinstance(name, str) or not name or "/" in name:
             ranges.fail(argument, name, "a dictionary by names, strings without '/'", "Rename it.")
+
+
+def check_layer_names(argument: str, names: Iterable[Any]) -> None:
+    """Checks the names of outputs, which layers are to bear.
+
+    Raises:
+        ValueError: If one of them is no string, or has a letter that TensorFlow takes in none.
+    """
+    for name in names:
+        if not isinstance(name, str) or not _LAYER.fullmatch(name):
+            expected = "a dictionary by names of the letters A to Z, digits, '_', '.' and '-'"
+            ranges.fail(argument, name, expected, "Rename it.")
 
 
 def inputs_of(dataset: Any, name: str) -> Any:
@@ -64,6 +79,12 @@ def check_arrays(y: Any, name: str) -> None:
         )
 
 
+def shape_of(x: Any) -> tuple[int | None, ...] | None:
+    """Returns the shape of an array, or of a dataset's batches; `None` if it is not known."""
+    shape = getattr(x, "shape", None)
+    return None if shape is None or getattr(shape, "rank", 0) is None else tuple(shape)
+
+
 def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
     """Checks the shape of an array of inputs.
 
@@ -71,11 +92,12 @@ def check_shape(x: Any, shape: tuple[int | None, ...], name: str) -> None:
         ValueError: If it has another one than `(n, *shape)`. A None is any size, in `shape` and in
             what is known of a dataset's batches.
     """
-    known = hasattr(x, "shape") and getattr(x.shape, "rank", 0) is not None
-    received = tuple(x.shape) if known else f"{type(x).__name__} of unknown shape"
-    fits = known and len(x.shape) == len(shape) + 1
-    if not fits or any(
-        None not in (s, r) and s != r for s, r in zip(shape, x.shape[1:], strict=True)
+    known = shape_of(x)
+    received = f"{type(x).__name__} of unknown shape" if known is None else known
+    if (
+        known is None
+        or len(known) != len(shape) + 1
+        or any(None not in (s, r) and s != r for s, r in zip(shape, known[1:], strict=True))
     ):
         raise ValueError(
             f"Expected the inputs `{name}` to have the shape {(None, *shape)}, since `input_shape` "

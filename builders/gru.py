@@ -67,22 +67,6 @@ class GRUSpace(ModelSpace):
         self._sequences.check(x, name)
 
 
-@dataclass(frozen=True)
-class _Where:
-    """A range that is active only beside some values of another."""
-
-    child: ranges.Range
-    parent: ranges.Discrete
-    values: list[Any]
-
-    @property
-    def name(self) -> str:
-        return self.child.name
-
-    def declare(self, hp: Any, name: str | None = None) -> Any:
-        return ranges.declare_where(hp, self.parent, self.values, self.child, name)
-
-
 def _activated(space: HiddenSpace, *parents: ranges.Discrete) -> HiddenSpace:
     """Returns the space with the activation where some layer has one.
 
@@ -92,7 +76,7 @@ def _activated(space: HiddenSpace, *parents: ranges.Discrete) -> HiddenSpace:
     able = [parent for parent in parents if on[parent]] or [parents[0]]
     if len(able) > 1:
         return space
-    return replace(space, activation=_Where(space.activation, able[0], on[able[0]]))
+    return replace(space, activation=ranges.Where(space.activation, able[0], on[able[0]]))
 
 
 @dataclass(kw_only=True, eq=False)

@@ -207,7 +207,7 @@ def _heads(outputs: Outputs, task: Tasks) -> tuple[Head, ...]:
     tasks = task if isinstance(task, Mapping) else dict.fromkeys(outputs, task)
     if not outputs or set(tasks) != set(outputs):
         ranges.fail("task", task, f"a task, or a dictionary with the keys {list(outputs)}")
-    data.check_names("outputs", outputs)
+    data.check_layer_names("outputs", outputs)
     return tuple(Head.of(name, tasks[name], outputs[name]) for name in outputs)
 
 

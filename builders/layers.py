@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -82,6 +82,20 @@ class HiddenSpace:
             ranges.floats("l2", l2, sampling="log", zero=True),
         )
 
+    def beside(self, parent: ranges.Discrete, values: Collection[ranges.Scalar]) -> HiddenSpace:
+        """Returns the space where there are hidden layers only beside some values of `parent`."""
+        names = ("activation", "normalization", "initializer", "l2")
+        inner = {name: ranges.Where(getattr(self, name), parent, values) for name in names}
+        return replace(self, **inner).dropping_beside(parent, values)
+
+    def dropping_beside(
+        self, parent: ranges.Discrete, values: Collection[ranges.Scalar]
+    ) -> HiddenSpace:
+        """Returns the space where dropout that is not of the output has only then a place."""
+        if isinstance(self.output_dropout, ranges.Fixed) and self.output_dropout.value is None:
+            return self  # it is that of the output, too
+        return replace(self, dropout=ranges.Where(self.dropout, parent, values))
+
     def declare(self, hp: Any) -> Hidden:
         """Adds the hyperparameters to `hp` and returns their values."""
         activation, normalization = self.activation.declare(hp), self.normalization.declare(hp)
@@ -107,10 +121,7 @@ class HiddenSpace:
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the hidden layers of one model share.
-
-    `normalization_momentum` and `initializer_deviation` are None where they have no use.
-    """
+    """What the hidden layers of one model share; None where it has no use."""
 
     activation: str
     normalization: str

@@ -42,6 +42,8 @@ class MLPSpace(ModelSpace):
         else:
             self.input_shape = ranges.shape(self.input_shape)
         self._widths = WidthSpace.of(**self._arguments(WidthSpace.of))
+        depth = self._widths.depth
+        self._hidden = self._hidden.dropping_beside(depth, [n for n in depth.levels if int(n) > 1])
         self._wide = ranges.switch("wide", self.wide)
 
     def _check_names(self, columns: list[str]) -> None:

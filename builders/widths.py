@@ -27,17 +27,19 @@ class WidthSpace:
         Raises:
             ValueError: If one of them is not a range of such values.
         """
+        depths = ranges.integers("depth", depth, minimum=1)
+        widths = ranges.names("width", width, WIDTHS)
         return cls(
-            ranges.integers("depth", depth, minimum=1),
+            depths,
             ranges.integers("units", units, minimum=1, sampling="log"),
-            ranges.names("width", width, WIDTHS),
+            ranges.Where(widths, depths, [level for level in depths.levels if int(level) > 1]),
         )
 
     def declare(self, hp: Any) -> list[int]:
         """Adds the hyperparameters to `hp` and returns the widths of the layers."""
         depth = self.depth.declare(hp)
         levels = [int(level) for level in self.depth.levels]
-        width = self.width.declare(hp) if max(levels) > 1 else "each"
+        width = self.width.declare(hp) or "each"
         widths = [self.units.declare(hp, "units_0")]
         for i in range(1, max(levels)):
             deep = (self.depth, [level for level in levels if level > i])

@@ -154,10 +154,15 @@ def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = Fa
     """Writes a file so that at any moment either the old or the new text is there, whole.
 
     Args:
-        path: The file.
+        path: The file. A link to one stays; what is no file, as a pipe, is written to as it is.
         text: Its new content.
         durable: Whether the text must be on the disk before the file is replaced.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    path = os.path.realpath(path) if os.path.islink(path) else path
     folder, name = os.path.split(os.fspath(path))
     aside = os.path.join(folder, f".{name}.part")
     with _opened(aside, "w") as file:

@@ -100,7 +100,6 @@ def _tile(name: str, value: str, note: str = "") -> Html:
 
 def _main(search: SearchView) -> Html:
     best = ranked(search)
-    space = described(search)
     several = len(search.objectives) > 1
     first, *others = figures(search)
     return element(
@@ -110,8 +109,16 @@ def _main(search: SearchView) -> Html:
         *([_section("Figures", element("div", *others, class_="figures"))] if others else []),
         _section("All trials", tables.trials(search)),
         *_failures(search),
-        _section("Search space", tables.space(space), _size(space)),
+        _space(search),
     )
+
+
+def _space(search: SearchView) -> Html:
+    try:
+        space = described(search)
+    except ValueError as error:  # KerasTuner's oracles search more spaces than ours
+        return _section("Search space", element("p", str(error)))
+    return _section("Search space", tables.space(space), _size(space))
 
 
 def _section(title: str, *parts: Html) -> Html:

@@ -116,8 +116,18 @@ def space_of(space: Any) -> dict[str, str]:
     Args:
         space: KerasTuner's hyperparameters.
     """
-    dimensions = SearchSpace.from_hyperparameters(space).dimensions
+    try:
+        dimensions = SearchSpace.from_hyperparameters(space).dimensions
+    except ValueError:  # KerasTuner's oracles search more spaces than ours
+        return {f"space/{hp.name}": _declared(hp) for hp in space}
     return {f"space/{d.name}": _told(d) for d in dimensions}
+
+
+def _declared(hp: Any) -> str:
+    kind = type(hp).__name__
+    if hasattr(hp, "min_value"):
+        return f"{kind} from {hp.min_value} to {hp.max_value}"
+    return f"{kind} of {list(hp.values)}" if kind == "Choice" else kind
 
 
 def _told(dimension: Any) -> str:

@@ -12,6 +12,7 @@ from kt_extensions.plots.importances import plot_importances
 from kt_extensions.plots.parallel import plot_parallel
 from kt_extensions.plots.pareto_front import plot_pareto_front
 from kt_extensions.plots.rungs import plot_rungs
+from kt_extensions.plots.scales import scales_of
 from kt_extensions.plots.slices import plot_slices
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _has_importances(search: SearchView) -> bool:
 
 
 def _can_be_compared(search: SearchView) -> bool:
-    return _single(search) and len(search.scored) > 1 and len(search.space) > 0
+    return _single(search) and len(search.scored) > 1 and bool(scales_of(search))
 
 
 _KINDS = (

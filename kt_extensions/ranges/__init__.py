@@ -4,7 +4,7 @@ A tuple `(low, high)` is a range, both ends included. A list is a choice. A sing
 hyperparameter, which is then no part of the search space. What can be switched off takes None.
 """
 
-from kt_extensions.ranges.conditions import declare_where, declare_where_all
+from kt_extensions.ranges.conditions import Where, declare_where, declare_where_all
 from kt_extensions.ranges.kinds import (
     Discrete,
     Doublings,
@@ -48,6 +48,7 @@ __all__ = [
     "Range",
     "Scalar",
     "Switch",
+    "Where",
     "YesOrNo",
     "count",
     "declare_where",

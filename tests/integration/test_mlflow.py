@@ -24,6 +24,8 @@ import kt_extensions as kte
 from kt_extensions import cli
 from kt_extensions.hparams import HParamsLogger
 from kt_extensions.mlflow import _ending, _server, write_project
+from kt_extensions.mlflow._search import space_of
+from tests.views import saved_space
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 pytest.importorskip("mlflow")
@@ -613,6 +615,16 @@ def test_names_that_mlflow_does_not_take(uri: str, tmp_path: Path) -> None:
     (run,) = Runs(uri).trials.values()
     assert run.data.params["units_0_"] == "8"
     assert run.data.metrics["best/recall_5 _"] == 0.25
+
+
+def test_a_space_that_only_keras_tuner_searches() -> None:
+    hp = kt.HyperParameters()
+    hp.Int("seed", 0, 10**18)
+    hp.Choice("kind", ["a", "b"])
+    hp.Fixed("fixed", 3)
+    expected = {"space/seed": f"Int from 0 to {10**18}", "space/kind": "Choice of ['a', 'b']"}
+    for space in (hp.space, saved_space(hp)):
+        assert space_of(space) == {**expected, "space/fixed": "Fixed"}
 
 
 def test_what_cannot_be_logged(uri: str, tmp_path: Path) -> None:

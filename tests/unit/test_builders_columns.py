@@ -1,8 +1,11 @@
 """Tables of numbers and categories."""
 
+from types import SimpleNamespace
+
 import keras
 import keras_tuner as kt
 import numpy as np
+import pandas as pd
 import pytest
 
 from kt_extensions.builders import MLP, read_columns
@@ -139,6 +142,22 @@ def test_column_may_be_called_numbers():
     assert set(hypermodel.build(kt.HyperParameters()).input) == {"numbers", "head"}
 
 
+@needs_tensorflow
+@pytest.mark.parametrize("encoding", ["one_hot", "embedding"])
+def test_columns_bear_any_names(encoding, tmp_path):
+    """Also those of which TensorFlow could not name a layer, and those that layers would have."""
+    job = np.array(["nurse", "clerk"] * 4, dtype=object)
+    names = ["job title", "job_title", "größe (m²)", "_", "job"]
+    table = {**dict.fromkeys(names, job), "job_number": np.arange(8.0)}
+    hypermodel = MLP(input_shape=read_columns(table), outputs=2, encoding=encoding, depth=1)
+    hp = kt.HyperParameters()
+    model = hypermodel.build(hp)
+    hypermodel.fit(hp, model, table, np.arange(8) % 2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(table, verbose=0), model.predict(table, verbose=0))
+
+
 def test_columns_without_names_are_not_read():
     with pytest.raises(ValueError, match="`table` to be a dictionary by names"):
         read_columns({0: np.ones(3)})
@@ -168,6 +187,25 @@ def test_wrong_columns(columns, message):
         MLP(input_shape=columns, outputs=3)
 
 
+class Unknown:
+    """The column of a dataset of which nothing is told."""
+
+    shape = SimpleNamespace(rank=None)
+
+    def __repr__(self):
+        return "<unknown>"
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("kind", ["str", "category", object])
+def test_a_data_frame_as_the_message_says(kind):
+    table = pd.DataFrame({n: TABLE[n] for n in TABLE}).astype({"job": kind})
+    hypermodel = MLP(input_shape=COLUMNS, outputs=3)
+    with pytest.raises(ValueError, match=r"{name: table.name.\.to_numpy\(\) for name in table}"):
+        hypermodel.check(table, np.zeros(ROWS))
+    hypermodel.check({name: table[name].to_numpy() for name in table}, np.zeros(ROWS))
+
+
 @needs_tensorflow
 @pytest.mark.parametrize(
     ("table", "message"),
@@ -176,6 +214,9 @@ def test_wrong_columns(columns, message):
         ({"age": TABLE["age"]}, r"Received: \['age'\]"),
         ({**TABLE, "age": np.ones((ROWS, 2))}, r"one value for each row in `x\['age'\]`"),
         ({**TABLE, "job": TABLE["job"].astype(str)}, "column.astype.object"),
+        ({**TABLE, "job": pd.Series(TABLE["job"])}, r"of pandas of type.*column.to_numpy\(\)"),
+        ({**TABLE, "age": pd.Series([1] * ROWS, dtype="Int64")}, r"`x\['age'\]` as Keras takes it"),
+        ({**TABLE, "age": Unknown()}, r"one value for each row in `x\['age'\]`. Received: <unk"),
         ({**TABLE, "age": TABLE["age"][:5]}, "as many (samples as targets|targets `y` as samples)"),
     ],
 )

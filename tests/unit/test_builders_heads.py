@@ -94,6 +94,8 @@ def test_loss_of_a_regression_is_tunable():
         ({"outputs": {"a": 1}}, "A single output can be either"),
         ({"outputs": {}}, "`task` to be"),
         ({"outputs": {"a/b": 2}}, "`outputs` to be a dictionary by names"),
+        ({"outputs": {"my price": 2, "b": 3}}, "letters A to Z, .*Received: outputs='my price'"),
+        ({"outputs": {"größe": 2, "b": 3}}, "Received: outputs='größe'. Rename it"),
         ({"outputs": (2, 2), "task": "classification"}, "`outputs` to be an integer"),
         ({"outputs": (2, 0), "task": "regression"}, "shape of the targets of one sample"),
         (

@@ -205,6 +205,17 @@ def test_output_dropout_stands_before_the_head():
     assert shares == [0.1, 0.1, 0.4]
 
 
+@pytest.mark.parametrize(
+    ("depth", "conditions"), [(1, None), (2, []), ((1, 3), [("depth", [2, 3])])]
+)
+@pytest.mark.parametrize("name", ["dropout", "width"])
+def test_what_single_layers_have_no_use_for(name, depth, conditions):
+    space = space_of(depth=depth, output_dropout=0.2, width=["each", "constant"])
+    found = [(c.name, c.values) for c in space[name].conditions] if name in space else None
+    assert found == conditions
+    assert "dropout" in space_of(depth=depth)  # which is that of the output, too
+
+
 def test_inputs_of_several_axes_are_flattened():
     model = MLP(input_shape=(2, 3), outputs=3).build(kt.HyperParameters())
     assert model.predict(np.ones((5, 2, 3)), verbose=0).shape == (5, 3)

@@ -97,7 +97,7 @@ def seen_in(hypermodel, epochs, **kwargs):
 
 def test_backbone_takes_the_place_of_the_blocks():
     given = dict.fromkeys(["fine_tuned_share", "fine_tuning_rate"], (0.01, 1.0))
-    space = space_of(**given, head_epochs=(1, 5), activation="relu", normalization="none")
+    space = space_of(**given, head_epochs=(1, 5))
     assert list(space) == ["fine_tuned_share", "head_epochs", "fine_tuning_rate"]
     assert all(p.conditions == [] for p in space.values())
     assert space["fine_tuning_rate"].sampling == "log"
@@ -112,6 +112,48 @@ def test_phases_are_searched_where_there_are_two():
     assert {"head_epochs", "fine_tuning_rate"}.isdisjoint(
         space_of(fine_tuned_share=0, head_epochs=[1, 2], fine_tuning_rate=(0.1, 1.0))
     )
+
+
+HIDDEN = {
+    "activation": ["relu", "tanh"],
+    "normalization": ["batch", "layer"],
+    "normalization_momentum": (0.5, 0.9),
+    "initializer": ["he", "normal"],
+    "initializer_deviation": (0.1, 0.2),
+    "l2": (1e-4, 1e-2),
+    "dropout": (0.1, 0.5),
+    "output_dropout": 0.2,
+}
+
+
+def test_what_hidden_layers_have_is_searched_where_there_is_one():
+    fixed = {"fine_tuned_share": 0}
+    assert space_of(**fixed, dense_units=None, **HIDDEN) == {}
+    always = space_of(**fixed, dense_units=8, **HIDDEN)
+    assert {*always} == {*HIDDEN} - {"output_dropout"}
+    assert not always["activation"].conditions
+    space = space_of(**fixed, dense_units=[0, 8, 16], **HIDDEN)
+    assert {*space} == {*always, "dense_units"}
+    for name in ("activation", "normalization", "initializer", "l2", "dropout"):
+        conditions = [(c.name, c.values) for c in space[name].conditions]
+        assert conditions == [("dense_units", [8, 16])]
+
+
+def test_what_belongs_to_a_fixed_value_depends_on_the_layer_that_has_it():
+    given = {**HIDDEN, "normalization": "batch", "initializer": "normal"}
+    space = space_of(fine_tuned_share=0, dense_units=[0, 8], **given)
+    for name in ("normalization_momentum", "initializer_deviation"):
+        assert [(c.name, c.values) for c in space[name].conditions] == [("dense_units", [8])]
+
+
+@pytest.mark.parametrize("dense_units", [0, 8])
+def test_each_hidden_layer_has_its_settings(dense_units):
+    hp = kt.HyperParameters()
+    hp.values["dense_units"] = dense_units
+    model = cnn(dense_units=[0, 8], fine_tuned_share=0, **HIDDEN).build(hp)
+    drops = [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)]
+    assert drops == ([0.1, 0.2] if dense_units else [0.2])
+    assert model.predict(X, verbose=0).shape == (32, 3)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +411,7 @@ def test_wrong_arguments_raise_before_any_trial(arguments, message):
 
 
 def test_promoted_trials_go_on_in_their_phase(tmp_path):
-    hypermodel = cnn(head_epochs=1)
+    hypermodel = cnn(head_epochs=1, learning_rate=(0.005, 0.02))
     tuner = kte.Hyperband(
         hypermodel,
         objective="val_accuracy",

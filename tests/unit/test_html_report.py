@@ -2,6 +2,7 @@
 
 import html.parser
 import re
+from dataclasses import replace
 
 import html5lib
 import keras_tuner as kt
@@ -303,6 +304,24 @@ def test_a_search_without_scores(trials, tmp_path):
     page = Page((tmp_path / "report.html").read_text())
     assert "Best scorenone" in page.text()
     assert "Best configuration" not in page.text()
+
+
+def test_a_space_that_only_keras_tuner_searches(tmp_path):
+    hp = kt.HyperParameters()
+    hp.Int("seed", 0, 10**18)
+    found = replace(search(MIXED), space=saved_space(hp))
+    write_report(found, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert "Search spaceHyperparameter 'seed': Expected at most" in page.text()
+
+
+@pytest.mark.parametrize("declare", [lambda hp: hp.Fixed("n", 3), lambda hp: hp.Choice("n", [3])])
+def test_a_search_of_a_single_configuration(declare, tmp_path):
+    hp = kt.HyperParameters()
+    declare(hp)
+    trials = [trial(n, score=0.5 / (n + 1), values={"n": 3}) for n in range(3)]
+    write_report(replace(search(trials), space=saved_space(hp)), tmp_path / "report.html")
+    assert kinds(Page((tmp_path / "report.html").read_text())) == ["history", "curves"]
 
 
 def test_the_same_search_has_the_same_figures(tmp_path):

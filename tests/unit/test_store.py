@@ -154,6 +154,21 @@ def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert path.read_text() == "new"
 
 
+def test_what_is_no_file_is_written_to_and_a_link_stays(tmp_path: Path) -> None:
+    pipe, link, file = (tmp_path / name for name in ("pipe", "link", "file"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        store.write_atomically(pipe, "text")
+        assert os.read(reader, 9) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    link.symlink_to(file)
+    store.write_atomically(link, "text")
+    assert link.is_symlink() and file.read_text() == "text"
+
+
 def _killed(*args: Any) -> None:
     raise KeyboardInterrupt
 
