@@ -59,7 +59,8 @@ class Tuner(ToldSearch):
     If the oracle says how far a trial is trained, as those of Hyperband do (KerasTuner's too), the
     trial is trained so far, whatever `epochs` is passed to `search`; one that was promoted goes on
     as if the other had not ended. A `HyperModel.fit` of one's own must pass `epochs`,
-    `initial_epoch` and `callbacks`, which it gets, on to `Model.fit`.
+    `initial_epoch` and `callbacks`, which it gets, on to `Model.fit`, and to one call of it: of
+    several none could tell where it is to go on.
 
     If the oracle is one of `kt_extensions.oracles` and was given a seed, each training begins with
     `keras.utils.set_random_seed` of a number derived from the seed, the trial (of those promoted,
