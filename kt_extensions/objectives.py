@@ -109,6 +109,20 @@ def _known_direction(name: str) -> str:
     return direction
 
 
+def register(tracker: Any, objective: Any, names: Iterable[str]) -> None:
+    """Tells the metrics of a trial their directions, of which KerasTuner does not know all.
+
+    Args:
+        tracker: The trial's `metrics`.
+        objective: The `keras_tuner.Objective` of the search, that of a list included.
+        names: Names of metrics. Of one whose direction is not known less is better.
+    """
+    known = {**directions(objective), objective.name: objective.direction}
+    for name in names:
+        if not tracker.exists(name):
+            tracker.register(name, known.get(name) or direction_of(name) or "min")
+
+
 class ParetoPoint(NamedTuple):
     """A trial of the Pareto front, and its objectives by name."""
 

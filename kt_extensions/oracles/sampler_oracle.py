@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -241,21 +241,12 @@ class SamplerOracle(OutcomeOracle):
                 self.reports.add_score(trial_id, *score)
                 return self.trials[trial_id]
             if self.objective.has_value(values):
-                self._register(self.trials[trial_id], values)
+                objectives.register(self.trials[trial_id].metrics, self.objective, values)
             return super().update_trial(trial_id, values, step)
 
     def _has_ended(self, trial_id: str) -> bool:
         unfinished = self.record.unfinished
         return trial_id in self.trials and trial_id not in unfinished
-
-    def _register(self, trial: Trial, metrics: Iterable[str]) -> None:
-        """Tells the directions of metrics, of which KerasTuner does not know all."""
-        known = objectives.directions(self.objective)
-        known[self.objective.name] = self.objective.direction
-        for name in metrics:
-            if not trial.metrics.exists(name):
-                direction = known.get(name) or objectives.direction_of(name)
-                trial.metrics.register(name, direction or "min")
 
     def end_trial(self, trial: Trial | str, status: str = TrialStatus.COMPLETED) -> None:
         """Ends a trial; see `keras_tuner.Oracle.end_trial`.

@@ -61,6 +61,7 @@ class ReportedTrials(ChiefOrWorker):
         self._judge = None if pruner is None else Judge(pruner, oracle.objective)
         if not is_worker():
             stock.save_atomically(oracle)
+            stock.tell_directions(oracle)
 
     def reload(self) -> None:
         """Takes up the search that the project folder holds; see `keras_tuner.Tuner.reload`.

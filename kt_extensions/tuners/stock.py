@@ -7,14 +7,15 @@ import functools
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
-from kt_extensions import store
+from kt_extensions import objectives, store
 
 _FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
@@ -46,6 +47,22 @@ def _save_trial(oracle: kt.Oracle, trial: Trial) -> None:
             store.write_atomically(file, text)
         return
     store.write_atomically(file, text)
+
+
+def tell_directions(oracle: kt.Oracle) -> None:
+    """Has an oracle know the metrics for which it would raise: every trial would fail.
+
+    Args:
+        oracle: An oracle of KerasTuner's.
+    """
+    oracle.update_trial = functools.partial(_update_trial, oracle, oracle.update_trial)
+
+
+def _update_trial(
+    oracle: kt.Oracle, update: Callable[..., Trial], trial_id: str, metrics: Any, step: int = 0
+) -> Trial:
+    objectives.register(oracle.get_trial(trial_id).metrics, oracle.objective, metrics)
+    return update(trial_id, metrics, step=step)
 
 
 @contextlib.contextmanager

@@ -87,6 +87,25 @@ def test_logs_rules_and_results(tmp_path: Path, name: str) -> None:
     assert len(list((tmp_path / "logs").rglob("events*"))) > len(made.oracle.trials)
 
 
+class Overlapping(kte.Tuner):
+    """Reports metrics for which KerasTuner's oracles raise."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        overlap = trial.hyperparameters["n"] / 4
+        return {"val_mean_io_u": overlap, "mean_io_u": 0.5, "val_loss": 1 - overlap}
+
+
+def test_metrics_of_which_they_do_not_know_the_direction(tmp_path: Path) -> None:
+    oracle = kt.oracles.RandomSearchOracle(kt.Objective("val_mean_io_u", "max"), max_trials=6)
+    made = Overlapping(oracle, Declaring(), directory=tmp_path, project_name="project")
+    made.search(verbose=0)
+    trials = list(oracle.trials.values())
+    assert {trial.status for trial in trials} == {"COMPLETED"}
+    assert {trial.metrics.get_direction("mean_io_u") for trial in trials} == {"max"}
+    overlaps = [trial.hyperparameters["n"] / 4 for trial in trials]
+    assert made.get_best_trials()[0].score == max(overlaps)
+
+
 def test_patience_ends_a_search(tmp_path: Path) -> None:
     made = tuner(ORACLES["grid"](), tmp_path, patience=4)
     made.search(verbose=0)
