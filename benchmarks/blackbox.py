@@ -231,9 +231,9 @@ def _optuna_value(trial: Any, name: str, domain: Domain) -> Any:
     return trial.suggest_categorical(name, [domain.at(i) for i in range(domain.size)])
 
 
-def random_regret(problem: Problem, budgets: list[int], repeats: int = 100) -> Array:
+def random_regret(problem: Problem, budgets: list[int]) -> Array:
     """Returns the median regret of random search after each number of evaluations."""
-    return np.median(regrets(problem, sampler_method(Random()), budgets, range(repeats)), axis=0)
+    return np.median(regrets(problem, sampler_method(Random()), budgets, range(100)), axis=0)
 
 
 def regrets(problem: Problem, method: Method, budgets: list[int], seeds: range) -> Array:

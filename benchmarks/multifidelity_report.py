@@ -135,10 +135,10 @@ def summarize(results: Results, budgets: Sequence[int]) -> dict[str, Any]:
     return summary
 
 
-def curves(results: Results, points: int = 40) -> dict[str, Any]:
-    """Returns median regrets at some numbers of epochs, evenly spread on the log scale."""
+def curves(results: Results) -> dict[str, Any]:
+    """Returns median regrets at 40 numbers of epochs, evenly spread on the log scale."""
     epochs = next(iter(next(iter(results.values())).values())).seen.shape[1]
-    at = np.unique(np.geomspace(1, epochs, points).astype(int))
+    at = np.unique(np.geomspace(1, epochs, 40).astype(int))
     medians = {
         method: {
             name: [_rounded(v) for v in np.median(part.seen[:, at - 1], axis=0)]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras_tuner as kt
 
-_FINISHED = ("COMPLETED", "FAILED")
+from kt_extensions.reports import FINISHED
 
 
 class Declared(NamedTuple):
@@ -75,7 +75,7 @@ def _of_search(search: Any) -> Declared:
 def _pace(search: Any, oracle: Any) -> float | None:
     """Returns the mean seconds of a trial, if the tuner keeps the time and trials have ended."""
     trials = getattr(oracle, "trials", {}).values()
-    finished = sum(trial.status in _FINISHED for trial in trials)
+    finished = sum(trial.status in FINISHED for trial in trials)
     seconds = search.get_state().get("seconds") if finished and search is not oracle else None
     return seconds / finished if seconds else None
 

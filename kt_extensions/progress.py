@@ -22,9 +22,8 @@ import rich.text
 
 from kt_extensions import objectives, wording
 from kt_extensions.notebook import NotebookView
-from kt_extensions.reports import is_pruned
+from kt_extensions.reports import FINISHED, is_pruned
 
-_FINISHED = ("COMPLETED", "FAILED")
 _STYLES = {"COMPLETED": "green", "PRUNED": "cyan", "FAILED": "red", "INVALID": "yellow"}
 _RUNNING = ("running", "", "", "", "", "", "", "")  # one for each trial that is shown
 _LONGEST_MESSAGE = 160  # Characters of an error.
@@ -118,7 +117,7 @@ class SearchProgress:
         self._reset()
         for trial in list(getattr(self._oracle, "trials", {}).values()):
             self._number(trial)
-            if trial.status in _FINISHED:
+            if trial.status in FINISHED:
                 self._count(trial)
         self._finished_before = self._finished
         self._explain()
@@ -178,7 +177,7 @@ class SearchProgress:
         """
         now = time.monotonic()
         ran = self._running.pop(trial.trial_id, _Running())
-        if trial.status in _FINISHED:
+        if trial.status in FINISHED:
             self._count(trial)
             self._estimate(now)
             self._saved += ran.left if is_pruned(trial) else 0

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from kt_extensions.store import Event, EventLog, as_json
 
 FILE_NAME = "reports.jsonl"
+FINISHED = ("COMPLETED", "FAILED")
+"""The statuses of trials that have ended, and are not to run again."""
 
 Logs = dict[str, float]
 

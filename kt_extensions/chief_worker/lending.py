@@ -36,8 +36,8 @@ class Lending:
         self._oracle = oracle
         self._leases = leases
         self._begin, self._end = begin, end
-        self._let_go: dict[str, tuple[Caller, str | None]] = {}
         # By trial, the worker that was silent for too long, and the death that this was taken for.
+        self._let_go: dict[str, tuple[Caller, str | None]] = {}
         self._ended_by: dict[str, str | None] = {}  # by trial, the run of a worker
 
     def take_up(self) -> Iterator[Lease]:

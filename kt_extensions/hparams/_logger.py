@@ -19,9 +19,8 @@ from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tole
 from kt_extensions.hparams._summary import write_summary
 from kt_extensions.logs.attaching import attach
 from kt_extensions.logs.base import not_begun
+from kt_extensions.reports import FINISHED
 from kt_extensions.searches import SearchView, view_of_oracle
-
-_FINISHED = ("COMPLETED", "FAILED")
 
 
 class HParamsLogger:
@@ -154,7 +153,7 @@ class HParamsLogger:
         attempt = self._attempts.pop(trial.trial_id, None)
         if attempt is not None:
             attempt.close()
-        if trial.status not in _FINISHED:
+        if trial.status not in FINISHED:
             return
         seconds = None if attempt is None else attempt.seconds
         epochs = None if attempt is None else attempt.epochs
@@ -222,7 +221,7 @@ class HParamsLogger:
 
     def _mend(self, trial: Any) -> None:
         """Gives a finished trial the row, or the end of one, that a kill has kept it from."""
-        if trial.status not in _FINISHED:
+        if trial.status not in FINISHED:
             return
         attempts = layout.runs_of(self._opened()[0].trial(trial.trial_id))
         latest = attempts.pop(max(attempts)) if attempts else []

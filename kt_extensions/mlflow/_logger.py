@@ -17,9 +17,9 @@ from kt_extensions.logs.base import not_begun
 from kt_extensions.mlflow._ending import end, view_at_end
 from kt_extensions.mlflow._search import SearchRun, params_of, tags_of
 from kt_extensions.mlflow._server import Server, import_mlflow
-from kt_extensions.mlflow._trial import FINISHED, Attempt, Execution, result_of
+from kt_extensions.mlflow._trial import Attempt, Execution, result_of
 from kt_extensions.objectives import several
-from kt_extensions.reports import read_report
+from kt_extensions.reports import FINISHED, read_report
 
 
 class MLflowLogger:

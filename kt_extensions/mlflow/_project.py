@@ -10,7 +10,7 @@ import keras_tuner as kt
 
 from kt_extensions.logs.recorded import recorded
 from kt_extensions.mlflow._logger import MLflowLogger
-from kt_extensions.mlflow._trial import FINISHED
+from kt_extensions.reports import FINISHED
 
 
 def write_project(

@@ -20,6 +20,7 @@ _EVERY = 1.0  # seconds between two sendings of curves
 _PAUSE = 5.0  # seconds at least before a server that was away is tried again
 _SHARE = 10  # and so many times as long as the try has taken
 _TEMPORARY = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+_LACKING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # an id of another store's
 _SETTINGS = {  # MLflow itself would try a request for four minutes
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -90,7 +91,11 @@ class Server:
             with _impatience(_TIMEOUT):
                 return question(self._connected())
         except Exception as error:  # SQLAlchemy's, and whatever plugins raise
-            return None if is_temporary(error) else GONE
+            if getattr(error, "error_code", None) in _LACKING:
+                return GONE
+            if not is_temporary(error):
+                self._warn("has not answered", error, "What is noted is taken to be there.")
+            return None
 
     def check(self) -> None:
         """Raises `ValueError` if there is no kind of store at such a place. It may be away."""

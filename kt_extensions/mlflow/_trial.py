@@ -11,10 +11,9 @@ from kt_extensions import wording
 from kt_extensions.logs.trial_facts import active_values, value_at_best
 from kt_extensions.mlflow._run import Run
 from kt_extensions.mlflow._server import Server
-from kt_extensions.reports import TrialReport, is_pruned, read_report
+from kt_extensions.reports import FINISHED, TrialReport, is_pruned, read_report
 
 _STATUSES = {"COMPLETED": "FINISHED", "FAILED": "FAILED", "INVALID": "FAILED"}
-FINISHED = ("COMPLETED", "FAILED")
 
 
 class Attempt:

@@ -28,6 +28,9 @@ class Queue:
         """Adds a configuration; checks it if the space is known already.
 
         What a scheduler said of a trial with these values, by names `tuner/...`, is left out.
+
+        Raises:
+            ValueError: If it is none of the space, or no dictionary.
         """
         if not isinstance(values, Mapping):
             raise ValueError(

@@ -16,15 +16,13 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions import objectives, store
 from kt_extensions.oracles.shared import declared_as
 from kt_extensions.record import FORMAT, SearchRecord
-from kt_extensions.reports import is_pruned
+from kt_extensions.reports import FINISHED, is_pruned
 from kt_extensions.space.rounding import TOLERANCE
 from kt_extensions.store import Event
 from kt_extensions.warm_start import known_trials
 
 if TYPE_CHECKING:
     from kt_extensions.oracles.logged_oracle import LoggedOracle
-
-_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
 def open_record(oracle: LoggedOracle) -> SearchRecord:
@@ -174,12 +172,12 @@ def _loaded_events(oracle: LoggedOracle, record: SearchRecord) -> Iterator[Event
         trial = oracle.trials[trial_id]
         if trial.score is not None and not np.isfinite(trial.score):
             trial.status, trial.score = TrialStatus.FAILED, None
-        yield _start_event(trial_id, trial.hyperparameters.values)
+        yield start_event(trial_id, trial.hyperparameters.values)
         if trial.status != TrialStatus.RUNNING:
             yield end_event(trial, oracle.objective, is_pruned(trial))
 
 
-def _start_event(trial_id: str, values: Mapping[str, Any]) -> Event:
+def start_event(trial_id: str, values: Mapping[str, Any]) -> Event:
     """Returns the event for a trial of which no proposal is known."""
     return {"event": "start", "trial": trial_id, "values": dict(values), "proposal": None}
 
@@ -278,7 +276,7 @@ def _with_lost_starts(events: Iterable[Event]) -> Iterator[Event]:
     started = set()
     for event in events:
         if event["event"] == "end" and event["trial"] not in started:
-            yield _start_event(event["trial"], event["values"])
+            yield start_event(event["trial"], event["values"])
         if event["event"] in ("start", "end"):
             started.add(event["trial"])
         yield event
@@ -367,8 +365,8 @@ def _trial_in(file: Path, trial_id: str) -> Trial | None:
 def _recover_trial(oracle: LoggedOracle, record: SearchRecord, trial: Trial) -> None:
     events = []
     if trial.trial_id not in oracle.trials:
-        events.append(_start_event(trial.trial_id, trial.hyperparameters.values))
-    if trial.status in _FINISHED:
+        events.append(start_event(trial.trial_id, trial.hyperparameters.values))
+    if trial.status in FINISHED:
         oracle.add_to_space(trial.hyperparameters)
         end = end_event(trial, oracle.objective, is_pruned(trial))
         events += [*growth(oracle, record), end]

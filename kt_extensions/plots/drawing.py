@@ -51,12 +51,12 @@ def write_instead(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=TEXT)
 
 
-def check_one_objective(search: SearchView, instead: str = "plot_pareto_front") -> None:
+def check_one_objective(search: SearchView) -> None:
     """Raises `ValueError` if a search has several objectives, whose sum says little."""
     if len(search.objectives) > 1:
         raise ValueError(
             f"Expected a search with one objective. Received: {search.name!r} with "
-            f"{[name for name, _ in search.objectives]}. Use `{instead}`."
+            f"{[name for name, _ in search.objectives]}. Use `plot_pareto_front`."
         )
 
 

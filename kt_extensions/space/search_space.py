@@ -177,7 +177,11 @@ class SearchSpace:
         return self._configurations.size
 
     def configuration(self, index: int) -> Array:
-        """Returns the configuration with a number from 0 to `configurations_limit` - 1."""
+        """Returns the configuration with a number from 0 to `configurations_limit` - 1.
+
+        Raises:
+            IndexError: If there is none with this number.
+        """
         if not 0 <= index < self.configurations_limit:
             raise IndexError(
                 f"Expected a number from 0 to {self.configurations_limit - 1}. Received: {index}."

@@ -16,8 +16,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from kt_extensions import objectives, store
-
-_FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+from kt_extensions.reports import FINISHED
 
 
 def save_atomically(oracle: kt.Oracle) -> None:
@@ -160,7 +159,7 @@ def bring_up_to_date(oracle: kt.Oracle) -> None:
     waiting = [name for name in dict.fromkeys(oracle._retry_queue) if name not in oracle.end_order]
     for name in waiting:
         trial = oracle.trials[name]
-        if trial.status in _FINISHED:
+        if trial.status in FINISHED:
             oracle._run_times[name] += 1
             oracle.end_order.append(name)
         else:

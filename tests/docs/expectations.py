@@ -10,7 +10,6 @@ class Outcome(NamedTuple):
     """What the programs of a page came to, run one after the other."""
 
     names: dict[str, Any]
-    printed: str
     folder: Path
     passed: int  # tests that are programs of the page
 

@@ -103,7 +103,7 @@ def test_programs_do_what_the_page_says(page, folder, capsys, monkeypatch):
         if "\nclass Test" in block.text:
             passed += run_pytest(folder, block.text)
     assert printed, "no program ran"
-    outcome = Outcome(names, "".join(printed), folder, passed)
+    outcome = Outcome(names, folder, passed)
     EXPECTED.get(page, lambda outcome: None)(outcome)
 
 

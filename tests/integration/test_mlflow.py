@@ -31,6 +31,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 pytest.importorskip("mlflow")
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -459,6 +460,24 @@ def test_a_parent_run_that_was_deleted_is_begun_anew(uri: str, tmp_path: Path) -
     tuner.search(verbose=0)
     runs = Runs(uri)
     assert runs.parents == 1 and runs.parent.info.run_id != deleted
+    check(runs, tuner)
+
+
+def test_a_server_that_refuses_to_answer_does_not_lose_the_run(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expired(self: Any, run_id: str) -> None:
+        raise MlflowException("The token has expired.", error_code=PERMISSION_DENIED)
+
+    square(tmp_path, uri, max_trials=2).search(verbose=0)
+    noted = Runs(uri).parent.info.run_id
+    with monkeypatch.context() as patched, pytest.warns(RuntimeWarning, match="has not answered"):
+        patched.setattr(MlflowClient, "get_run", expired)
+        square(tmp_path, uri, max_trials=2).search(verbose=0)
+    tuner = square(tmp_path, uri, max_trials=2)
+    tuner.search(verbose=0)
+    runs = Runs(uri)
+    assert runs.parents == 1 and runs.parent.info.run_id == noted
     check(runs, tuner)
 
 

@@ -117,12 +117,13 @@ def test_the_ends_of_the_unit_interval_are_values(domain):
         assert 0 <= domain.coordinate(value) < 1
 
 
-@pytest.mark.parametrize("domain", FINITE + CONTINUOUS, ids=ids(FINITE + CONTINUOUS))
+FLOATS = [domain for domain in FINITE + CONTINUOUS if isinstance(domain.value(0.0), float)]
+
+
+@pytest.mark.parametrize("domain", FLOATS, ids=ids(FLOATS))
 def test_a_value_rounded_to_32_bits_is_the_same_value(domain):
     for coordinate in np.linspace(0, BELOW_ONE, 9).tolist():
         value = domain.value(coordinate)
-        if not isinstance(value, float):
-            continue
         rounded = float(np.float32(value))
         assert domain.contains(rounded)
         np.testing.assert_allclose(

@@ -1,9 +1,7 @@
 """What is imported when, each time in a process of its own."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -47,19 +45,6 @@ def test_a_tuner_needs_no_optional_package_and_leaves_the_filters_of_warnings_al
         "for name in before: del sys.modules[name]"
     )
     assert "kt_extensions" in found and not found & (OPTIONAL | {"skopt", "tensorboard"})
-
-
-def test_no_module_imports_a_backend_itself() -> None:
-    """Functions do that are called with this backend alone."""
-    root = Path(kte.__file__).parents[1]
-    for file in [*root.glob("kt_extensions/**/*.py"), *root.glob("builders/*.py")]:
-        for statement in ast.parse(file.read_text()).body:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                names = [alias.name for alias in statement.names]
-                tops = {
-                    n.partition(".")[0] for n in [getattr(statement, "module", "") or "", *names]
-                }
-                assert not tops & {"tensorflow", "jax", "torch"}, file
 
 
 def test_star_brings_the_public_names_only() -> None:

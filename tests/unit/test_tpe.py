@@ -230,7 +230,7 @@ class TestScores:
         y[::7] = np.inf
         assert (proposals(history_of(LINE, x[:, np.newaxis], y))[:, 0] >= 0.5).mean() > 0.7
 
-    def testrank_weights(self):
+    def test_rank_weights(self):
         weights = rank_weights(np.array([1.0, 2.0, 3.0]))
         np.testing.assert_allclose(weights, np.log(3.5) - np.log([1, 2, 3]))
         assert (weights > 0).all()
