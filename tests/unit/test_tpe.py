@@ -99,15 +99,16 @@ class TestSearch:
 
         def loss(values):
             if values["kind"] == "easy":
-                return 0.3 + 0.1 * bowl(values)
+                return 0.1 + 0.1 * bowl(values)
             floor = {"good": 0.0, "bad": 0.4, "worse": 0.5}[values["kind"]]
-            return floor + min(1.0, 4 * bowl(values))
+            return floor + min(1.0, 40 * bowl(values))
 
         def found(sampler, seed):
             tried, y = search(sampler, space, loss, 120, seed)
             return tried[int(y.argmin())]["kind"] == "good"
 
         assert sum(found(TPE(), seed) for seed in range(8)) >= 7
+        assert sum(found(TPE(explore=0.0), seed) for seed in range(8)) <= 5
 
     def test_learns_the_children_of_each_category(self):
         space = SearchSpace(
