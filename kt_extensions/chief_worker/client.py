@@ -8,7 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras_tuner as kt
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -20,6 +20,7 @@ from kt_extensions.chief_worker.connection import Connection
 from kt_extensions.chief_worker.heart import Heart
 from kt_extensions.chief_worker.patience import period
 from kt_extensions.chief_worker.wire import Caller, Dismissed, TrialTakenOver
+from kt_extensions.reports import pruned_message
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds, after an answer that there is no trial yet
 _FAREWELL = 1.0  # seconds that a chief has to answer one
@@ -43,7 +44,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         self._instance = uuid.uuid4().hex
         self._running: Running | None = None
         self._refused: str | None = None
-        self._ended: tuple[str, str | None] = ("", None)
+        self._ended = Ended("", None, False)
         self._idle = 0
         self.stub = _Stub(self)
 
@@ -63,6 +64,16 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
             heart.stop()
             self._leave(why)
 
+    @property
+    def given_seed(self) -> int | None:
+        """The seed that the program asked for, if any: each training has one of it."""
+        return getattr(self._oracle, "given_seed", None)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the search."""
+        return int(self._oracle.seed)
+
     # What KerasTuner's tuners call.
 
     def create_trial(self, tuner_id: str) -> Trial:
@@ -81,6 +92,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         trial = super().update_trial(trial_id, metrics, step)
         if self._running is not None:
             self._running.metrics = trial.metrics
+            self._running.pruned |= trial.status == TrialStatus.STOPPED
         return trial
 
     def end_trial(self, trial: Trial) -> None:
@@ -88,7 +100,8 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         running = self._running
         if running is not None and running.metrics is not None:
             trial.metrics = running.metrics
-        self._ended = (trial.trial_id, trial.message)
+        pruned = running is not None and running.pruned
+        self._ended = Ended(trial.trial_id, trial.message, pruned)
         super().end_trial(trial)
         self._running = None
 
@@ -102,8 +115,11 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         running = self._running is not None and self._running.trial_id == trial_id
         if running and trial.status in (TrialStatus.COMPLETED, TrialStatus.FAILED):
             raise wire.taken_over(trial_id)
-        if trial_id == self._ended[0] and trial.status != TrialStatus.COMPLETED:
-            trial.message = self._ended[1]
+        if trial_id == self._ended.trial_id:  # KerasTuner's answer has no message
+            if trial.status != TrialStatus.COMPLETED:
+                trial.message = self._ended.message
+            elif self._ended.pruned:
+                trial.message = pruned_message(None)
         return trial
 
     def abandon(self) -> None:
@@ -121,8 +137,8 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
             TrialTakenOver: If another worker has the trial now.
             RuntimeError: If an error in the chief is the answer.
         """
-        self._check_refusals()
-        message = self._ended[1] if name == "EndTrial" and self._connection.ours else None
+        self.check()
+        message = self._ended.message if name == "EndTrial" and self._connection.ours else None
         caller = self._caller(self._running, message=message)
         return self._connection.ask(name, request, caller.metadata())
 
@@ -130,8 +146,13 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         trial = None if running is None else running.trial_id
         return Caller(self.tuner_id, self._instance, trial, **told)
 
-    def _check_refusals(self) -> None:
-        """Raises what the chief has answered to a heartbeat."""
+    def check(self) -> None:
+        """Raises what the chief has answered to a heartbeat, if it was a refusal.
+
+        Raises:
+            Dismissed: If the search has ended with an error.
+            TrialTakenOver: If another worker has the trial now.
+        """
         if self._refused is not None:
             raise Dismissed(self._refused)
         if self._running is not None and self._running.refused is not None:
@@ -161,6 +182,20 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
             self._connection.tell("GetSpace", request, caller.metadata(), seconds)
 
 
+class Ended(NamedTuple):
+    """How the last trial of a worker has ended: what a chief's answer does not tell.
+
+    Args:
+        trial_id: Its name.
+        message: Why it has failed.
+        pruned: Whether it was pruned.
+    """
+
+    trial_id: str
+    message: str | None
+    pruned: bool
+
+
 class Running:
     """The trial that a worker is running.
 
@@ -172,6 +207,8 @@ class Running:
         self.trial_id = trial_id
         self.metrics: Any = None
         """All that was reported of it, as the chief has it."""
+        self.pruned = False
+        """Whether the chief has stopped it."""
         self.refused: str | None = None
         """Why the chief takes nothing of it any more."""
 

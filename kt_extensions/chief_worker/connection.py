@@ -16,6 +16,7 @@ _AFTER_THE_END = 2.0
 _STEP = 0.25  # seconds between two looks
 _TELLING = 2.0  # seconds after which a person is told what is waited for
 _OPTIONS = (
+    *wire.ANY_SIZE,
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_metadata_size", wire.LARGEST_HEADERS),

@@ -34,6 +34,7 @@ _CALLS = (
     "GetBestTrials",
 )
 _OPTIONS = (
+    *wire.ANY_SIZE,
     ("grpc.so_reuseport", 0),  # else two chiefs share a port, and the workers
     ("grpc.max_metadata_size", wire.LARGEST_HEADERS),
     ("grpc.absolute_max_metadata_size", wire.LARGEST_HEADERS),

@@ -14,6 +14,8 @@ import grpc
 from keras_tuner.errors import FatalError, FatalRuntimeError
 
 LARGEST_HEADERS = 2**20  # bytes
+ANY_SIZE = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+"""Options of gRPC, for answers with all trials of a long search."""
 OURS = (("kt-extensions-chief", "1"),)
 """Is told with each answer of a chief of ours."""
 BEAT, LEAVE = "beat", "leave"

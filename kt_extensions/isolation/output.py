@@ -9,6 +9,7 @@ from collections import deque
 from typing import IO
 
 _KEPT = 20  # lines
+_LONGEST = 2**12  # characters of one
 _SIZE = 2**16  # bytes; what a pipe holds
 
 
@@ -52,7 +53,8 @@ class Output:
         self._keep(text)
         stream = getattr(sys, self._name)
         if self._shown and text and stream is not None:  # None in a program without a console
-            stream.write(text)
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
         return bool(data)
 
@@ -62,5 +64,11 @@ class Output:
 
     def _keep(self, text: str) -> None:
         first, *others = text.split("\n")
-        self._lines[-1] += first
-        self._lines.extend(others)
+        self._lines.append(_seen(self._lines.pop() + first))
+        self._lines.extend(map(_seen, others))
+
+
+def _seen(line: str) -> str:
+    """Returns what is left of a line on a terminal: the last state of a progress bar."""
+    text = line.rstrip("\r")
+    return text.rpartition("\r")[2][-_LONGEST:] + line[len(text) :][:1]

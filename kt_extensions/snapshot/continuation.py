@@ -37,6 +37,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         snapshots: When the file is written in between, too. Defaults to never.
         written: Called after the file was written.
         check: Called with the model and the arguments of its `fit`, before they are changed.
+        ask: Called at the end of each epoch, before the other callbacks: an error of it ends the
+            training before they keep anything of the epoch.
 
     Example:
 
@@ -59,11 +61,12 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         snapshots: Snapshots | None = None,
         written: Callable[[], None] = lambda: None,
         check: Callable[[keras.Model, dict[str, Any]], None] = lambda model, settings: None,
+        ask: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._start, self._end, self._order = start, end, order
         self._snapshots, self._written = snapshots or Snapshots(), written
-        self._check = check
+        self._check, self._ask = check, ask
         self._last_write = time.monotonic()
         self._callbacks: list[keras.callbacks.Callback] = []
         self._entered = self._resumed = start is None
@@ -138,6 +141,10 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         self._resume_callbacks()
         if self._order is not None:
             self._order.begin(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Asks whether the training may go on."""
+        self._ask()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Hands on the state of a training that had been stopped, and is not continued."""

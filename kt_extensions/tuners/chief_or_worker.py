@@ -89,6 +89,15 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
                 self._run_for_chief(trial, fit_args, fit_kwargs)
         self.on_search_end()
 
+    def _check_turn(self) -> None:
+        """Checks, in a worker, that the trial that is running is still its own.
+
+        Raises:
+            TrialTakenOver: If another worker has it.
+        """
+        if is_worker():
+            self.oracle.check()
+
     def _run_for_chief(
         self, trial: Trial, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]
     ) -> None:

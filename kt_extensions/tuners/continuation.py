@@ -84,6 +84,7 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             snapshots=self.snapshots,
             written=self._keep_to_budget,
             check=self._check_fit,
+            ask=self._check_turn,
         )
         kwargs["callbacks"].insert(0, self._continuation)
 

@@ -94,6 +94,7 @@ class ReportedTrials(ChiefOrWorker):
         if self._reports is None:
             answer = self.oracle.update_trial(name, message.metrics(), step=epoch)
             return bool(answer.status == TrialStatus.STOPPED)
+        self._check_turn()
         self._reports.add_epoch(name, message.execution, epoch, message.logs)
         if self._judge is None:
             return False

@@ -13,14 +13,27 @@ import grpc
 import keras_tuner as kt
 import pytest
 from keras_tuner.engine.trial import Trial
+from keras_tuner.src import protos
+from keras_tuner.src.distribute.oracle_client import OracleClient
 
 import kt_extensions as kte
 from kt_extensions import oracles, samplers
-from kt_extensions.chief_worker import Chief, Dismissed, Leases, TrialTakenOver, patience
+from kt_extensions.chief_worker import (
+    Chief,
+    Dismissed,
+    Leases,
+    TrialTakenOver,
+    WorkerClient,
+    patience,
+)
+from kt_extensions.chief_worker.client import Running
 from kt_extensions.chief_worker.connection import Connection
 from kt_extensions.chief_worker.leases import FILE_NAME, Lease
+from kt_extensions.chief_worker.server import _listening
 from kt_extensions.chief_worker.wire import BEAT, LEAVE, Caller, error_of
+from kt_extensions.reports import is_pruned
 from kt_extensions.tuners import chief_or_worker
+from tests.faults.chief_program import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*taken back", "ignore:.*none is left")
 PATIENCE = 60
@@ -561,6 +574,62 @@ def test_the_patience_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch
     assert patience() == 60
     monkeypatch.setenv("KT_EXTENSIONS_PATIENCE", "2.5")
     assert patience() == 2.5
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> WorkerClient:
+    as_chief(monkeypatch)
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "w0")
+    return WorkerClient(oracles.TPEOracle("val_loss", seed=3), str(tmp_path), 1.0)
+
+
+def test_trainings_of_a_worker_have_the_seed(client: WorkerClient) -> None:
+    assert (client.given_seed, client.seed) == (3, 3)
+
+
+@pytest.mark.parametrize("answer", ["STOPPED", "RUNNING"])
+def test_a_worker_knows_which_of_its_trials_was_pruned(
+    client: WorkerClient, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """KerasTuner's answer about a trial that has ended has no message."""
+    made = functools.partial(Trial, kt.HyperParameters(), "0")
+    monkeypatch.setattr(OracleClient, "create_trial", lambda *args: made(status="RUNNING"))
+    monkeypatch.setattr(OracleClient, "update_trial", lambda *args: made(status=answer))
+    monkeypatch.setattr(OracleClient, "end_trial", lambda *args: None)
+    monkeypatch.setattr(OracleClient, "get_trial", lambda *args: made(status="COMPLETED"))
+    trial = client.create_trial("w0")
+    client.update_trial("0", {"epoch:0:9:val_loss": 0.5})
+    client.end_trial(trial)
+    assert is_pruned(client.get_trial("0")) == (answer == "STOPPED")
+
+
+def test_a_worker_asks_no_chief_whether_its_trial_was_taken_over(client: WorkerClient) -> None:
+    client.check()
+    client._running = Running("0")
+    client.check()
+    client._running.refused = "another has it"
+    with pytest.raises(TrialTakenOver, match="another has it"):
+        client.check()
+
+
+def test_an_answer_may_be_of_any_size(
+    search: Search, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hp = kt.HyperParameters()
+    hp.Fixed("long", "x" * 2**20)
+    best = [Trial(hp, str(i), "COMPLETED") for i in range(6)]
+    monkeypatch.setattr(search.oracle, "get_best_trials", lambda number: best)
+    as_chief(monkeypatch)
+    monkeypatch.setenv("KERASTUNER_ORACLE_PORT", str(port := free_port()))
+    server = _listening(search.chief)
+    server.start()
+    try:
+        connection = Connection(f"127.0.0.1:{port}", str(tmp_path), patience=10.0)
+        request = protos.get_service().GetBestTrialsRequest(num_trials=9)
+        answer = connection.ask("GetBestTrials", request, A.metadata())
+    finally:
+        server.stop(None).wait()
+    assert [trial.trial_id for trial in answer.trials] == [trial.trial_id for trial in best]
 
 
 class Silence(grpc.RpcError):

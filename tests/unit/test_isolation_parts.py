@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing
 import os
@@ -191,6 +192,47 @@ def test_output_is_printed_where_this_process_prints(monkeypatch: pytest.MonkeyP
     assert text.startswith("a first line\nthän\nline 0\n")
     assert text.endswith("line 29")
     assert output.last_lines() == [f"line {i}" for i in range(10, 30)]
+
+
+@contextlib.contextmanager
+def printing(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> Iterator[tuple[Output, int, io.BytesIO]]:
+    """Yields an output, where to write what it is to print, and where it does."""
+    end, begin = os.pipe()
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
+    output = Output(os.fdopen(end, "rb"), "stdout")
+    output.show()
+    yield output, begin, shown
+    os.close(begin)
+    output.close()
+
+
+def test_letters_that_this_process_cannot_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    with printing(monkeypatch, "latin-1") as (output, begin, shown):
+        os.write(begin, "ä ┃\n".encode())
+        assert output.pass_on()
+    assert shown.getvalue() == "ä \\u2503\n".encode("latin-1")
+    assert output.last_lines() == ["ä ┃"]
+
+
+@pytest.mark.parametrize("bar", ["\r%d of 999", "%d of 999\r"])
+def test_of_a_progress_bar_the_last_state_is_kept(
+    monkeypatch: pytest.MonkeyPatch, bar: str
+) -> None:
+    with printing(monkeypatch, "utf-8") as (output, begin, shown):
+        for i in range(1000):
+            os.write(begin, (bar % i).encode())
+            assert output.pass_on()
+        assert [line.strip() for line in output.last_lines()] == ["999 of 999"]
+        assert b"500 of 999" in shown.getvalue()
+        os.write(begin, b"\nthe end\r\n" + b"x" * 50_000)
+        while output.pass_on():
+            pass
+    bar, end, long = output.last_lines()
+    assert (bar.strip(), end.strip(), {*long}) == ("999 of 999", "the end", {"x"})
+    assert len(long) < 10_000
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block() -> None:

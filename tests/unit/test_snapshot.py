@@ -188,6 +188,23 @@ def train(model, continuation, **kwargs):
     return continuation.attach(model).fit(ROWS, ROWS, **arguments)
 
 
+def test_a_training_that_may_not_go_on_ends_before_others_keep_anything(tmp_path):
+    class Kept(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            kept.append(epoch)
+
+    def ask():
+        if len(kept) == 2:
+            raise ConnectionError("another has it")
+
+    kept = []
+    continuation = Continuation(end=tmp_path / "file", ask=ask)
+    with pytest.raises(ConnectionError):
+        train(make_model(), continuation, epochs=9, callbacks=[continuation, Kept()])
+    assert kept == [0, 1]
+    assert not (tmp_path / "file").exists()
+
+
 def orders(epochs, seed=1, **kwargs):
     """Returns the rows of each epoch, in the order in which they were seen."""
     train(make_model(), Continuation(order=Order(seed)), epochs=epochs, **kwargs)
