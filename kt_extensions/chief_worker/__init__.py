@@ -5,13 +5,14 @@ from kt_extensions.chief_worker.client import WorkerClient
 from kt_extensions.chief_worker.leases import Leases, is_unfinished
 from kt_extensions.chief_worker.patience import patience
 from kt_extensions.chief_worker.server import serve
-from kt_extensions.chief_worker.wire import ChiefGone, Dismissed, TrialTakenOver
+from kt_extensions.chief_worker.wire import ChiefGone, Dismissed, SearchName, TrialTakenOver
 
 __all__ = [
     "Chief",
     "ChiefGone",
     "Dismissed",
     "Leases",
+    "SearchName",
     "TrialTakenOver",
     "WorkerClient",
     "is_unfinished",

@@ -13,7 +13,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions.chief_worker.leases import Leases
 from kt_extensions.chief_worker.lending import Lending
 from kt_extensions.chief_worker.roster import Roster
-from kt_extensions.chief_worker.wire import Caller, Dismissed
+from kt_extensions.chief_worker.wire import Caller, Dismissed, SearchName
 from kt_extensions.oracles.processes import locked
 
 
@@ -45,6 +45,8 @@ class Chief:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.oracle = oracle
+        self.search: SearchName | None = None
+        """Which search of the program it is; workers in another one get no trials."""
         self.error: Exception | None = None
         """What has ended the search, if anything has but its last trial."""
         self._lending = Lending(oracle, leases, begin, end)
@@ -59,6 +61,12 @@ class Chief:
                 self._roster.expect(lease.tuner, lease.instance)
 
     # What workers ask for.
+
+    def is_elsewhere(self, caller: Caller) -> bool:
+        """Whether a worker is in another search of the program."""
+        if self.search is None or caller.search is None:
+            return False
+        return self.search.is_another(caller.search)
 
     def note(self, caller: Caller) -> None:
         """Notes when a worker was heard, also while an oracle takes its time with others."""

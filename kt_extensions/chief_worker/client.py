@@ -19,7 +19,7 @@ from kt_extensions.chief_worker import wire
 from kt_extensions.chief_worker.connection import Connection
 from kt_extensions.chief_worker.heart import Heart
 from kt_extensions.chief_worker.patience import period
-from kt_extensions.chief_worker.wire import Caller, Dismissed, TrialTakenOver
+from kt_extensions.chief_worker.wire import Caller, Dismissed, SearchName, TrialTakenOver
 from kt_extensions.reports import pruned_message
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds, after an answer that there is no trial yet
@@ -46,7 +46,27 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
         self._refused: str | None = None
         self._ended = Ended("", None, False)
         self._idle = 0
+        self._search: SearchName | None = None
         self.stub = _Stub(self)
+
+    def joins(self, search: SearchName) -> bool:
+        """Waits until the chief is in a search of the program; returns whether it is, not past it.
+
+        A chief that does not tell is taken to be.
+
+        Raises:
+            ChiefGone: If it is away for too long.
+        """
+        self._search, self._connection.has_ended = search, False
+        while True:
+            request = protos.get_service().GetSpaceRequest()
+            self._connection.ask("GetSpace", request, self._caller(None).metadata())
+            theirs = self._connection.search
+            if theirs is None or not theirs.is_another(search):
+                return True
+            if theirs.place > search.place:
+                return False
+            time.sleep(_LONGEST_PAUSE)
 
     @contextlib.contextmanager
     def alive(self) -> Iterator[None]:
@@ -144,7 +164,7 @@ class WorkerClient(OracleClient):  # type: ignore[misc]
 
     def _caller(self, running: Running | None, **told: Any) -> Caller:
         trial = None if running is None else running.trial_id
-        return Caller(self.tuner_id, self._instance, trial, **told)
+        return Caller(self.tuner_id, self._instance, trial, search=self._search, **told)
 
     def check(self) -> None:
         """Raises what the chief has answered to a heartbeat, if it was a refusal.

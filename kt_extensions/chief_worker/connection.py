@@ -42,6 +42,8 @@ class Connection:
         self._has_met = False
         self.ours = False
         """Whether the chief is one of `kt_extensions`."""
+        self.search: wire.SearchName | None = None
+        """Which search the chief is running, if it tells."""
         self.has_ended = False
         """Whether the chief has said that the search has ended."""
 
@@ -82,7 +84,8 @@ class Connection:
         method = getattr(self._stub, name)
         answer, call = method.with_call(request, timeout=seconds, metadata=metadata)
         self._has_met = True
-        self.ours = wire.OURS[0] in {(key, value) for key, value in call.trailing_metadata()}
+        told = [(key, value) for key, value in call.trailing_metadata()]
+        self.ours, self.search = wire.OURS[0] in told, wire.SearchName.of(told)
         return answer
 
     def _wait_until_there(self, began: float) -> None:

@@ -10,7 +10,8 @@ from concurrent import futures
 from typing import Any
 
 import grpc
-from keras_tuner.engine.trial import TrialStatus
+import keras_tuner as kt
+from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.engine.oracle import LOCKS
@@ -94,7 +95,8 @@ class _Servicer(OracleServicer):  # type: ignore[misc]
             setattr(self, name, functools.partial(self._answer, name))
 
     def _answer(self, name: str, request: Any, context: grpc.ServicerContext) -> Any:
-        context.set_trailing_metadata(wire.OURS)
+        search = self._chief.search
+        context.set_trailing_metadata(wire.OURS + (search.metadata() if search else ()))
         caller = Caller.of(context.invocation_metadata())
         if caller is not None:
             self._chief.note(caller)
@@ -112,6 +114,8 @@ class _Servicer(OracleServicer):  # type: ignore[misc]
     def _answered(
         self, name: str, request: Any, context: grpc.ServicerContext, caller: Caller | None
     ) -> Any:
+        if caller is not None and self._chief.is_elsewhere(caller):
+            return _to_another_search(name, caller)
         if caller is not None and caller.act is not None:
             act = self._chief.beat if caller.act == wire.BEAT else self._chief.leave
             act(caller)
@@ -131,6 +135,21 @@ class _OracleOf:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = getattr(self._oracle, name)
         return method
+
+
+def _to_another_search(name: str, caller: Caller) -> Any:
+    """Returns what a worker is told that is in a search which is over, or comes later.
+
+    Raises:
+        TrialTakenOver: If it reports on a trial.
+    """
+    service = protos.get_service()
+    if name == "CreateTrial":
+        none = Trial(kt.HyperParameters(), status=TrialStatus.STOPPED)
+        return service.CreateTrialResponse(trial=none.to_proto())
+    if "Trial" in name and caller.trial is not None:
+        raise wire.taken_over(caller.trial)
+    return getattr(service, f"{name}Response")()
 
 
 def _is_idle(answer: Any) -> bool:

@@ -19,10 +19,39 @@ ANY_SIZE = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 OURS = (("kt-extensions-chief", "1"),)
 """Is told with each answer of a chief of ours."""
 BEAT, LEAVE = "beat", "leave"
-_HEADER = "kt-extensions-worker-bin"
+_HEADER, _SEARCH = "kt-extensions-worker-bin", "kt-extensions-search-bin"
 _LONGEST_MESSAGE = LARGEST_HEADERS // 8  # characters
 
 Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+class SearchName(NamedTuple):
+    """Which search of its program a chief or a worker is in.
+
+    Args:
+        place: Its place among the program's searches with a chief, from 0.
+        project: The name of its project.
+    """
+
+    place: int
+    project: str
+
+    def is_another(self, other: tuple[int, str]) -> bool:
+        """Whether the same program has both, and they are not the same search.
+
+        Of two programs, neither the names nor the places tell anything alone.
+        """
+        return self.place != other[0] and self.project != other[1]
+
+    def metadata(self) -> Metadata:
+        """Returns the headers that tell so."""
+        return ((_SEARCH, json.dumps(self).encode()),)
+
+    @classmethod
+    def of(cls, metadata: Iterable[tuple[str, Any]]) -> SearchName | None:
+        """Returns what these headers tell; `None` if nothing."""
+        told = dict(metadata).get(_SEARCH)
+        return None if told is None else cls(*json.loads(told))
 
 
 class Caller(NamedTuple):
@@ -35,6 +64,7 @@ class Caller(NamedTuple):
         act: `BEAT` if the call only tells that the worker lives, `LEAVE` that it is about to end.
         message: Why the trial that is reported to end has failed, or the error by which the worker
             is about to end.
+        search: Which search of its program it is in, a `SearchName`.
 
     Example:
 
@@ -48,6 +78,7 @@ class Caller(NamedTuple):
     trial: str | None = None
     act: str | None = None
     message: str | None = None
+    search: tuple[int, str] | None = None
 
     def metadata(self) -> Metadata:
         """Returns the headers that tell so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from typing import Any
@@ -12,6 +13,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from kt_extensions.chief_worker import (
     Chief,
     Leases,
+    SearchName,
     TrialTakenOver,
     WorkerClient,
     is_unfinished,
@@ -19,6 +21,8 @@ from kt_extensions.chief_worker import (
     serve,
 )
 from kt_extensions.oracles.processes import is_chief, is_worker
+
+_PLACES = itertools.count()  # of the program's searches with a chief
 
 
 class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
@@ -49,10 +53,15 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
         if is_chief():
             self._lead(fit_kwargs)
         elif is_worker():
-            with self.oracle.alive():
-                self._work(fit_args, fit_kwargs)
+            if self.oracle.joins(self._search_name()):
+                with self.oracle.alive():
+                    self._work(fit_args, fit_kwargs)
         else:
             super().search(*fit_args, **fit_kwargs)
+
+    def _search_name(self) -> SearchName:
+        """Returns which search of the program begins now."""
+        return SearchName(next(_PLACES), self.project_name)
 
     def _lead(self, fit_kwargs: dict[str, Any]) -> None:
         """Hands trials to workers until the search has ended."""
@@ -63,6 +72,7 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
         leases = Leases(self.project_dir)
         ends = (self._begin_for_worker, self._end_for_worker)
         chief = Chief(self.oracle, leases, *ends, patience())
+        chief.search = self._search_name()
         try:
             serve(chief)
         finally:

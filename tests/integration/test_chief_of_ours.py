@@ -19,6 +19,7 @@ from keras_tuner.engine.trial import Trial
 from tensorboard.plugins.hparams import api_pb2
 
 import kt_extensions as kte
+from kt_extensions.store import EventLog
 from tests.faults.chief_program import (
     N_TRIALS,
     ORACLES,
@@ -40,6 +41,56 @@ def make_search(nursery: Nursery, tmp_path: Path) -> Callable[..., Search]:
 
 def statuses(search: Search) -> list[str]:
     return [trial["status"] for trial in search.trials().values()]
+
+
+# Several searches of a program.
+
+
+class Named(kte.Tuner):
+    """Its scores tell which tuner has run a trial. Of the second search trials wait for a file."""
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        folder = Path(self.directory)
+        note(folder, self.project_name, trial.trial_id, self.tuner_id)
+        while self.project_name == "second" and not (folder / "go on").exists():
+            time.sleep(0.02)
+        return {"first": 100.0, "second": 1.0}[self.project_name]
+
+
+def two_searches(folder: str) -> None:
+    for name, n_trials in (("first", 1), ("second", 4)):
+        hp = kt.HyperParameters()
+        hp.Float(f"x_{name}", 0.0, 1.0)
+        oracle = kte.oracles.TPEOracle(max_trials=n_trials, seed=3, hyperparameters=hp)
+        Named(oracle, directory=folder, project_name=name).search(verbose=0)
+
+
+def test_a_worker_that_joins_the_second_search_of_a_program_runs_its_trials(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    """It begins at the first."""
+
+    def start(name: str) -> Any:
+        output = tmp_path / f"{name}.txt"
+        return nursery.start(two_searches, str(tmp_path), output=output, **variables(name, port))
+
+    def notes() -> list[str]:
+        file = tmp_path / "notes"
+        return file.read_text().splitlines() if file.exists() else []
+
+    port = free_port()
+    processes = [start("chief"), start("w0")]
+    until(lambda: "second 0 w0" in notes())
+    processes.append(start("w1"))
+    until(lambda: "second 1 w1" in notes())
+    (tmp_path / "go on").touch()
+    for process in processes:
+        assert process.wait(60) == 0, process.output
+    assert notes()[0] == "first 0 w0"
+    assert all(line.startswith("second") for line in notes()[1:])
+    for name, scores in (("first", [100.0]), ("second", [1.0] * 4)):
+        ends = [e for e in EventLog(tmp_path / name).read() if e["event"] == "end"]
+        assert [event["score"] for event in ends] == scores
 
 
 # Workers that are tuners of KerasTuner's, and chiefs.

@@ -22,6 +22,7 @@ from kt_extensions.chief_worker import (
     Chief,
     Dismissed,
     Leases,
+    SearchName,
     TrialTakenOver,
     WorkerClient,
     patience,
@@ -630,6 +631,38 @@ def test_an_answer_may_be_of_any_size(
     finally:
         server.stop(None).wait()
     assert [trial.trial_id for trial in answer.trials] == [trial.trial_id for trial in best]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "elsewhere"),
+    [(None, False), ((1, "project"), False), ((3, "project"), False), ((1, "a folder"), False),
+     ((0, "first"), True), ((2, "third"), True)],
+)  # fmt: skip
+def test_workers_in_another_search_of_the_program(
+    search: Search, theirs: tuple[int, str] | None, elsewhere: bool
+) -> None:
+    assert not search.chief.is_elsewhere(A._replace(search=theirs))
+    search.chief.search = SearchName(1, "project")
+    caller = Caller.of(A._replace(search=theirs).metadata())
+    assert caller is not None and search.chief.is_elsewhere(caller) == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("told", "joins"),
+    [([None], True), ([(1, "mine")], True), ([(0, "before"), (1, "mine")], True),
+     ([(2, "after")], False)],
+)  # fmt: skip
+def test_a_worker_waits_for_its_search(
+    client: WorkerClient, monkeypatch: pytest.MonkeyPatch, told: list[Any], joins: bool
+) -> None:
+    answers = [None if name is None else SearchName(*name) for name in told]
+
+    def ask(*args: Any) -> None:
+        client._connection.search = answers.pop(0)
+
+    monkeypatch.setattr(client._connection, "ask", ask)
+    assert client.joins(SearchName(1, "mine")) == joins
+    assert not answers
 
 
 class Silence(grpc.RpcError):
