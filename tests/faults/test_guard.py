@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -136,13 +135,33 @@ def test_handlers_of_the_program_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+FORKING = """
+import multiprocessing, time
+from kt_extensions.tuners.guard import ending_in_order
+
+def sleep():
+    begun.set()
+    time.sleep(60)
+
+forking = multiprocessing.get_context("fork")
+begun = forking.Event()
+with ending_in_order():
+    process = forking.Process(target=sleep)
+    process.start()
+    begun.wait(30)
+    process.terminate()
+    process.join(30)
+print("ended by", -process.exitcode)
+"""
+
+
 def test_a_process_that_is_forked_meanwhile_ends_as_any_other() -> None:
-    with ending_in_order():
-        process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-        process.start()
-        process.terminate()
-        process.join(30)
-    assert process.exitcode == -signal.SIGTERM
+    """Of a program that has no threads, which a fork would leave with their locks."""
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": path, "KERAS_BACKEND": "numpy"}
+    command = [sys.executable, "-c", FORKING]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90)
+    assert f"ended by {signal.SIGTERM:d}" in said.stdout, said.stderr
 
 
 class Diverging(kte.Tuner):

@@ -326,16 +326,21 @@ def test_the_pods_of_ray_search_together(place: Path, ray_folder: str) -> None:
         own = f"{ray_folder}/{role}"  # as each pod has a /tmp of its own
         return run(command, place, **plain, RAY_AUTH_TOKEN=token, RAY_TMPDIR=own)
 
+    def until_ready(number: str) -> None:
+        """Waits for a node, since here they share a folder, and race."""
+        for name in ("plasma_store", "raylet"):
+            socket = f"head/ray/session_*/sockets/{name}{number}"
+            until(lambda socket=socket: list(Path(ray_folder).glob(socket)))
+
     head = start("head")
-    sockets = "head/ray/session_*/sockets/plasma_store"  # here nodes share a folder, and race
-    until(lambda: list(Path(ray_folder).glob(sockets)))
+    until_ready("")
     worker = start("worker")
-    until(lambda: list(Path(ray_folder).glob(f"{sockets}.1")))
+    until_ready(".1")
     search = start("search")
     search.wait(240)  # three processes of a busy machine start Ray at once
     nodes = [head.poll(), worker.poll()]
     end_all_of(ray_folder)  # which hold the other end of the pipe, too
     output, *others = output_of(search, head, worker)
-    assert (search.returncode, nodes) == (0, [None, None]), [output, *others]
+    assert (search.returncode, nodes) == (0, [None, None]), "\n".join([output, *others])
     assert output.count("digits: the 4 best of 4 trials") == 1
     check_search(place / "shared")
