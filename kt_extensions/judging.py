@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from kt_extensions.objectives import several
 from kt_extensions.pruners import Progress, Pruner
 from kt_extensions.record import PARENT, by_hand
 from kt_extensions.reports import Logs, Reports
@@ -34,7 +35,7 @@ class Judge:
     """
 
     def __init__(self, pruner: Pruner, objective: Any) -> None:
-        if hasattr(objective, "objectives"):
+        if several(objective):
             raise ValueError(
                 "Expected a single objective where there is a `pruner`: curves of several have no "
                 f"order. Received: {[part.name for part in objective.objectives]}. Leave the "

@@ -12,7 +12,7 @@ import numpy as np
 
 from kt_extensions.pruners.base import Progress
 from kt_extensions.pruners.curves import best, in_epochs, may_win
-from kt_extensions.samplers.settings import check_integers, check_numbers
+from kt_extensions.settings import check_integers, check_numbers
 from kt_extensions.space.domains import Array
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from kt_extensions.history import History
 from kt_extensions.samplers.base import Random, Sampler
 from kt_extensions.samplers.gp import GP
-from kt_extensions.samplers.settings import check_integers, check_type
 from kt_extensions.samplers.tpe import TPE
+from kt_extensions.settings import check_integers, check_type
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 

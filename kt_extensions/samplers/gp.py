@@ -35,13 +35,13 @@ from kt_extensions.samplers.observations import (
     scalarized,
     spread_rows,
 )
-from kt_extensions.samplers.settings import (
+from kt_extensions.samplers.threads import single_threaded
+from kt_extensions.settings import (
     check_integers,
     check_numbers,
     check_positive,
     check_type,
 )
-from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 

@@ -18,8 +18,8 @@ from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.densities import Kernels, mixture, rank_weights, trial_kernels
 from kt_extensions.samplers.parzen import Features, ParzenEstimator
-from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
 from kt_extensions.samplers.threads import single_threaded
+from kt_extensions.settings import check_integers, check_numbers, check_positive
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]

@@ -19,8 +19,8 @@ from kt_extensions.history import History
 from kt_extensions.samplers.base import first_untried, startup_point
 from kt_extensions.samplers.branches import Branch, fixed, sometimes_other
 from kt_extensions.samplers.interpolation import by_expected_rank
-from kt_extensions.samplers.settings import check_integers, check_numbers
 from kt_extensions.samplers.threads import single_threaded
+from kt_extensions.settings import check_integers, check_numbers
 from kt_extensions.space.domains import BELOW_ONE, Array
 
 Rows = NDArray[np.int64]

@@ -27,8 +27,8 @@ from kt_extensions.samplers.observations import (
     scalarized,
     spread_rows,
 )
-from kt_extensions.samplers.settings import check_choice, check_integers, check_numbers
 from kt_extensions.samplers.threads import single_threaded
+from kt_extensions.settings import check_choice, check_integers, check_numbers
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]

@@ -19,8 +19,8 @@ from kt_extensions.samplers.branches import Branch, Mask, branch_at, branching, 
 from kt_extensions.samplers.densities import rank_weights, trial_density
 from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.parzen import Features
-from kt_extensions.samplers.settings import check_integers, check_numbers, check_positive
 from kt_extensions.samplers.threads import single_threaded
+from kt_extensions.settings import check_integers, check_numbers, check_positive
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]

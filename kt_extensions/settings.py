@@ -1,4 +1,4 @@
-"""Checks of a sampler's settings, when it is made rather than in the middle of a search."""
+"""Checks of the settings of a sampler or a pruner, when it is made rather than amid a search."""
 
 from __future__ import annotations
 
