@@ -10,7 +10,7 @@ are no records.
 Each search is a line in a file of its method below `build/`, written as soon as it has ended, and
 is not made again: several processes may measure, each some of the methods.
 
-    python -m benchmarks.study                       # all methods, 20 seeds: twelve hours of CPU
+    python -m benchmarks.study                       # all methods, 20 seeds: eight hours of CPU
     python -m benchmarks.study tpe optuna-tpe --seeds 1 --data dna,semeion
 """
 
