@@ -72,8 +72,8 @@ def check_idle(directory: Any, project_name: str | None) -> None:
 def ending_in_order() -> Iterator[None]:
     """Has SIGTERM end the program as Ctrl-C does: what is open is closed, and the trial resumed.
 
-    A handler of the program's own stays as it is. A process that is forked meanwhile ends as it
-    would without ours.
+    A handler of the program's own stays as it is. A process that is forked meanwhile ends by the
+    signal, once it runs.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:

@@ -7,7 +7,7 @@ import functools
 import json
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,12 @@ def tell_directions(oracle: kt.Oracle) -> None:
     Args:
         oracle: An oracle of KerasTuner's.
     """
-    oracle.update_trial = functools.partial(_update_trial, oracle, oracle.update_trial)
+    oracle.update_trial = functools.partial(_update_trial, oracle)
 
 
-def _update_trial(
-    oracle: kt.Oracle, update: Callable[..., Trial], trial_id: str, metrics: Any, step: int = 0
-) -> Trial:
+def _update_trial(oracle: kt.Oracle, trial_id: str, metrics: Any, step: int = 0) -> Trial:
     objectives.register(oracle.get_trial(trial_id).metrics, oracle.objective, metrics)
-    return update(trial_id, metrics, step=step)
+    return type(oracle).update_trial(oracle, trial_id, metrics, step=step)
 
 
 @contextlib.contextmanager
