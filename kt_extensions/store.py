@@ -112,6 +112,18 @@ class EventLog:
         finally:
             os.close(descriptor)
 
+    def sync(self) -> None:
+        """Puts on the disk what was appended without being durable.
+
+        Raises:
+            OSError: If it could not be.
+        """
+        descriptor = os.open(self.path, os.O_WRONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def read(self) -> list[Event]:
         """Returns all events, and repairs the end of the log if a write was cut off there.
 

@@ -35,6 +35,8 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
     """Folders of earlier projects to learn from."""
     schedule: str | None = None
     """What decides how far trials are trained, if anything does: a search keeps it."""
+    _together = False  # whether trials end that are put on the disk by one wait
+    _unsettled = False  # whether there are some that are not on it yet
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -232,11 +234,36 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         self._record_end(trial)
         self.save_trial_file(trial)
 
+    @contextlib.contextmanager
+    def ends_together(self) -> Iterator[None]:
+        """Waits for the disk once, at the end, for all the trials that end meanwhile.
+
+        Otherwise each end waits for itself.
+        """
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+            self.settle()
+
+    def settle(self) -> None:
+        """Waits until all trials that have ended are on the disk.
+
+        Raises:
+            OSError: If they could not be written there.
+        """
+        if self._unsettled:
+            self.record.log.sync()
+            self._unsettled = False
+
     def _record_end(self, trial: Trial) -> None:
         self._record_growth()
         if trial.status != TrialStatus.COMPLETED:
             trial.score = None
-        self.record.write(resuming.end_event(trial, self.objective, trial.trial_id in self._pruned))
+        event = resuming.end_event(trial, self.objective, trial.trial_id in self._pruned)
+        self.record.write(event, durable=not self._together)
+        self._unsettled = self._together
         self.reports.end(trial.trial_id, trial.status, trial.message)
         if trial.status == TrialStatus.INVALID:
             trial.metrics = type(trial.metrics)()

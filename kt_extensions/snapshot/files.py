@@ -131,18 +131,13 @@ def first_readable(files: Iterable[Location]) -> Snapshot | None:
     return None
 
 
-def delete(folder: Location) -> None:
-    """Deletes the snapshots in the folder of a trial."""
-    for file in _files(folder):
-        gfiles.remove(file)
-
-
 def size(folder: Location) -> int:
     """Returns how many bytes the snapshots in the folder of a trial take."""
-    return sum(map(gfiles.size, _files(folder)))
+    return sum(map(gfiles.size, present(folder)))
 
 
-def _files(folder: Location) -> list[str]:
+def present(folder: Location) -> list[str]:
+    """Returns the files of snapshots in the folder of a trial."""
     found = filter(_NAME.fullmatch, gfiles.names(folder))
     return [os.path.join(folder, name) for name in found]
 

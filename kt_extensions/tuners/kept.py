@@ -11,6 +11,7 @@ import keras
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import gfiles, objectives
+from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_worker
 from kt_extensions.record import PARENT, by_hand
 from kt_extensions.snapshot import Snapshots, files, snapshot_file
@@ -143,16 +144,23 @@ class KeptFiles(StoppingRules):
     def _delete(self, name: str) -> None:
         self._delete_snapshots(name)
         if self.snapshots.keep == "best":
-            self._try(gfiles.remove, self._get_checkpoint_fname(name))
+            file = self._get_checkpoint_fname(name)
+            self._delete_files([file] if gfiles.exists(file) else [])
         self._holders().discard(name)
 
     def _delete_snapshots(self, name: str) -> None:
-        self._try(files.delete, self.get_trial_dir(name))
+        self._delete_files(files.present(self.get_trial_dir(name)))
 
-    def _try(self, function: Any, path: str) -> None:
-        """A file that cannot be deleted costs a warning."""
+    def _delete_files(self, paths: list[str]) -> None:
+        """Deletes files once the ends of trials that make them useless are on the disk.
+
+        One that cannot be deleted costs a warning.
+        """
+        if paths and isinstance(self.oracle, LoggedOracle):
+            self.oracle.settle()
         try:
-            function(path)
+            for path in paths:
+                gfiles.remove(path)
         except OSError as error:
             warnings.warn(f"What is of no use any more could not be deleted: {error}", stacklevel=2)
 

@@ -17,6 +17,7 @@ from kt_extensions.data import are_to_make, made
 from kt_extensions.isolation import Outcome, check
 from kt_extensions.oracles.by_hand import is_waiting, take_up
 from kt_extensions.oracles.interrupted import requeue
+from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Call, Crew
 from kt_extensions.parallel.devices import visible_gpus
@@ -130,6 +131,12 @@ class ParallelTrials(ContinuedByHand):
             return Trial(self.oracle.get_space(), status=TrialStatus.STOPPED)
 
         return create
+
+    def ends_together(self) -> contextlib.AbstractContextManager[None]:
+        """Returns a context in which several trials end, for which the disk is waited for once."""
+        if isinstance(self.oracle, LoggedOracle):
+            return self.oracle.ends_together()
+        return contextlib.nullcontext()
 
     def call(self, trial: Trial) -> Call:
         """Returns the call by which a worker runs a trial."""

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import keras_tuner as kt
 import pytest
+from keras_tuner.engine.trial import Trial
 
+import kt_extensions as kte
 from kt_extensions.oracles import TPEOracle
+from kt_extensions.snapshot import snapshot_file
 from kt_extensions.store import EventLog
+
+
+class Untrained(kte.Tuner):
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+        raise NotImplementedError
 
 
 def begun(folder: Path) -> TPEOracle:
@@ -42,7 +51,7 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def end(oracle: TPEOracle, trial: kt.engine.trial.Trial) -> None:
+def end(oracle: TPEOracle, trial: Trial) -> None:
     oracle.update_trial(trial.trial_id, {"score": 1.0})
     trial.status = "COMPLETED"
     oracle.end_trial(trial)
@@ -58,6 +67,46 @@ def test_the_end_of_a_trial_is_on_the_disk_with_its_start(
     assert synced == ["end"]
     end(oracle, second)
     assert synced == ["end", "end"]
+
+
+def test_trials_that_end_together_wait_for_the_disk_once(tmp_path: Path, synced: list[str]) -> None:
+    oracle = begun(tmp_path)
+    first, second, third = (oracle.create_trial(name) for name in "abc")
+    with oracle.ends_together():
+        end(oracle, first)
+        end(oracle, second)
+        assert synced == []
+    assert synced == ["end"]
+    end(oracle, third)
+    assert synced == ["end", "end"]
+    with oracle.ends_together():
+        pass
+    assert synced == ["end", "end"]
+
+
+def test_an_error_leaves_no_end_out(tmp_path: Path, synced: list[str]) -> None:
+    oracle = begun(tmp_path)
+    with pytest.raises(KeyboardInterrupt), oracle.ends_together():
+        end(oracle, oracle.create_trial("a"))
+        raise KeyboardInterrupt
+    assert synced == ["end"]
+
+
+def test_files_are_deleted_once_the_ends_that_make_them_useless_are_on_the_disk(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    tuner = Untrained(begun(tmp_path), directory=tmp_path, project_name="search")
+    trials = [tuner.oracle.create_trial(name) for name in "ab"]
+    snapshots = [snapshot_file(tuner.get_trial_dir(trial.trial_id), 0) for trial in trials]
+    Path(snapshots[0]).touch()
+    with tuner.ends_together():
+        for trial in reversed(trials):
+            tuner.oracle.update_trial(trial.trial_id, {"score": 1.0})
+            trial.status = "COMPLETED"
+            tuner.on_trial_end(trial)
+            assert synced == ([] if trial is trials[1] else ["end"])
+    assert not Path(snapshots[0]).exists()
+    assert synced == ["end"]
 
 
 def test_a_start_that_a_worker_elsewhere_is_told_of_is_on_the_disk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -136,6 +137,9 @@ class Tuner:
 
     def on_trial_end(self, trial: Trial) -> None:
         self.ended.append(trial)
+
+    def ends_together(self) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
 
     def call(self, trial: Trial) -> Call:
         return call()
