@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FatalTypeError
 
 from kt_extensions.objectives import several
 from kt_extensions.pruners import Progress, Pruner
@@ -21,10 +22,10 @@ Places: TypeAlias = npt.NDArray[np.intp]
 class Judge:
     """Asks a pruner after each epoch of a trial.
 
-    It keeps the curves of the objective as the rows of one array. Of several executions the mean of
-    those that the running trial has begun is compared, with the mean of the same ones of the
-    others: folds of the data differ. The curve of a trial that goes on from another one begins with
-    that one's.
+    It keeps the curves of the objective as the rows of one array. Of several executions, the best
+    values so far of those that the running trial has begun are averaged, as a score is, and
+    compared with those of the same ones of the others: folds of the data differ. The curve of a
+    trial that goes on from another one begins with that one's.
 
     Args:
         pruner: Whom to ask.
@@ -64,9 +65,13 @@ class Judge:
         Args:
             trial_id: The trial, whose last epoch has been reported.
             execution: Which of its executions is running.
-            planned: Epochs after which that ends.
+            planned: Epochs after which that ends, 0 if that is not known. When they are over there
+                is nothing left to stop.
             reports: What all trials have reported.
             trials: All trials of the search.
+
+        Raises:
+            keras_tuner.errors.FatalTypeError: If the pruner answers something else.
         """
         if by_hand(trials[trial_id].hyperparameters.values):
             return None  # a person asked for so many epochs
@@ -76,6 +81,8 @@ class Judge:
         epoch = max(reports[trial_id].executions[execution])
         own = self._means(np.array([self._place[trial_id]]), execution)
         curve = own[0, : epoch + 1]
+        if 0 < planned <= len(curve):
+            return None
         progress = Progress(
             curve=curve,
             others=self._means(np.flatnonzero(others), execution),
@@ -83,7 +90,15 @@ class Judge:
             planned=max(planned, len(curve)),
             sign=self._sign,
         )
-        return self._pruner.verdict(progress)
+        return self._checked(self._pruner.verdict(progress))
+
+    def _checked(self, verdict: Any) -> str | None:
+        if verdict is None or isinstance(verdict, str):
+            return verdict
+        raise FatalTypeError(
+            f"Expected {type(self._pruner).__name__}.verdict to return why the trial is to be "
+            f"stopped, in words, or None to let it go on. Received: {verdict!r}."
+        )
 
     def _take_in(self, trial_id: str, reports: Reports, trials: Mapping[str, Trial]) -> None:
         """Brings the arrays up to a trial that has reported, to new trials and to ended ones."""
@@ -112,10 +127,20 @@ class Judge:
             self._curves[row, list(points)] = [self._value(logs) for logs in points.values()]
 
     def _means(self, places: Places, execution: int) -> Array:
-        """Returns the mean curve of the executions up to one, NaN where one of them is missing."""
-        rows = self._rows[places, : execution + 1]
-        means: Array = np.mean(self._curves[rows], axis=1)
-        return means
+        """Returns the curves of the trials at some places, NaN where they were not trained.
+
+        Of several executions, up to one, the mean of their best values so far. One that has ended
+        before others keeps its best.
+        """
+        curves = self._curves[self._rows[places, : execution + 1]]
+        if not execution:
+            first: Array = curves[:, 0]
+            return first
+        means = np.mean(np.fmin.accumulate(curves, axis=2), axis=1)
+        to_come = np.fmin.accumulate(curves[:, :, ::-1], axis=2)[:, :, ::-1]
+        trained = ~np.isnan(to_come)
+        ended = self._completed[places, np.newaxis]
+        return np.where(np.where(ended, trained.any(axis=1), trained[:, -1]), means, np.nan)
 
     def _value(self, logs: Logs) -> float:
         """Returns the objective to be minimised, NaN if it is not among the logs or not finite."""

@@ -6,7 +6,7 @@ import functools
 import inspect
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -34,6 +34,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             to `fit`.
         end: File to write in the end; `None` for none.
         order: The order of the data; `None` to leave it to Keras.
+        readers: Those of the callbacks that come last, to see what all others log: also those that
+            a `HyperModel.fit` of one's own has added.
         snapshots: When the file is written in between, too. Defaults to never.
         written: Called after the file was written.
         check: Called with the model and the arguments of its `fit`, before they are changed.
@@ -58,6 +60,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         end: Location | None = None,
         *,
         order: Order | None = None,
+        readers: Sequence[keras.callbacks.Callback] = (),
         snapshots: Snapshots | None = None,
         written: Callable[[], None] = lambda: None,
         check: Callable[[keras.Model, dict[str, Any]], None] = lambda model, settings: None,
@@ -65,6 +68,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._start, self._end, self._order = start, end, order
+        self._readers = readers
         self._snapshots, self._written = snapshots or Snapshots(), written
         self._check, self._ask = check, ask
         self._last_write = time.monotonic()
@@ -174,7 +178,8 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         self._check(model, settings)
         given = settings.get("callbacks")
         self._callbacks = callback_states.flat(given)
-        settings["callbacks"] = [*keras.tree.flatten(given), _Last(self)]
+        in_order = sorted(keras.tree.flatten(given), key=self._readers.__contains__)
+        settings["callbacks"] = [*in_order, _Last(self)]
         if not self._entered:
             problem = building.build(model, settings) or self._difference(model)
             if problem is not None:

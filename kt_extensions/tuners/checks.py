@@ -34,17 +34,18 @@ def check_reported(objective: kt.Objective, results: Any) -> None:
     )
 
 
-def as_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+def as_callbacks(callbacks: Any, hypermodel: Any) -> list[Any]:
     """Returns the callbacks that `search` was given, as a list.
 
     Raises:
-        keras_tuner.errors.FatalValueError: If one of them is no callback.
+        keras_tuner.errors.FatalValueError: If one of them is no callback, and the hypermodel has no
+            `fit` of its own, which may take anything.
     """
     if callbacks is None:
         return []
-    listed = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    listed = keras.tree.flatten(callbacks)
     wrong = [c for c in listed if not isinstance(c, keras.callbacks.Callback)]
-    if wrong:
+    if wrong and trains_by_keras(hypermodel):
         raise FatalValueError(
             f"Expected `callbacks` to be a list of `keras.callbacks.Callback`. Received: {wrong}."
         )

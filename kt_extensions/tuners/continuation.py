@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,8 +60,21 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
         if ended is not None and scheduled and self._same_for_all_rungs:
             self._live = LiveModel(trial.trial_id, execution, ended.epochs, ended.detach())
 
-    def _continue(self, trial: Trial, execution: int, kwargs: dict[str, Any]) -> None:
-        """Changes the arguments of `fit` so that an execution of a trial goes on."""
+    def _continue(
+        self,
+        trial: Trial,
+        execution: int,
+        kwargs: dict[str, Any],
+        readers: Sequence[keras.callbacks.Callback],
+    ) -> None:
+        """Changes the arguments of `fit` so that an execution of a trial goes on.
+
+        Args:
+            trial: The trial.
+            execution: Number of its execution, from 0.
+            kwargs: The arguments.
+            readers: Those of the callbacks that are to see what all others log.
+        """
         start = end = None
         self._same_for_all_rungs = False
         scheduled = EPOCHS in trial.hyperparameters.values
@@ -81,6 +95,7 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             start,
             end,
             order=order,
+            readers=readers,
             snapshots=self.snapshots,
             written=self._keep_to_budget,
             check=self._check_fit,

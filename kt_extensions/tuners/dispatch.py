@@ -6,7 +6,7 @@ import heapq
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from keras_tuner.engine.trial import Trial, TrialStatus
@@ -100,11 +100,23 @@ class Dispatch:
         self._crew.submit(worker, self._tuner.call(trial))
 
     def _end_all(self, came: list[Ended]) -> None:
-        """Ends trials; what one of them raises keeps none of the others from ending."""
-        with ExitStack() as stack:
-            stack.enter_context(self._tuner.ends_together())
-            for ended in reversed(came):
-                stack.callback(self._end, ended)
+        """Ends trials; what one of them raises keeps none of the others from ending.
+
+        Raises:
+            BaseException: The first of what they have raised, an interrupt before all others.
+        """
+        errors: list[BaseException] = []
+        with self._tuner.ends_together():
+            for ended in came:
+                try:
+                    self._end(ended)
+                except BaseException as error:
+                    errors.append(error)
+        if errors:
+            first, *others = sorted(errors, key=lambda error: isinstance(error, Exception))
+            for other in others:
+                warnings.warn(f"Another trial has ended with {other!r}.", stacklevel=2)
+            raise first
 
     def _end(self, ended: Ended) -> None:
         trial = self._running.pop(ended.worker)

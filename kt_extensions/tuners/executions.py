@@ -6,12 +6,15 @@ import os
 from typing import Any
 
 import keras
+import keras_tuner as kt
+import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch, convert_to_metrics_dict
 
 from kt_extensions import gfiles, store
 from kt_extensions.folds import Folds
-from kt_extensions.reports import Score, read_report
+from kt_extensions.reports import Logs, Score, read_report
+from kt_extensions.tuners.best_epoch import comparable
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
 
@@ -22,7 +25,7 @@ class RepeatedTrials(ReportedTrials):
     """A tuner that does not run again the executions of a trial that a stopped search has ended."""
 
     _folds: Folds | None = None
-    _ended: list[Any]
+    _ended: list[Any] | None = None  # executions of the trial, where they are run here
 
     def _cross_validate(self, cross_validation: Any) -> None:
         """Has each trial be trained once for each fold, as often as it was to be trained once."""
@@ -39,15 +42,15 @@ class RepeatedTrials(ReportedTrials):
         except _Enough:
             return self._ended
         finally:
-            self._ended = []  # each holds its model
+            self._ended = None  # each holds its model
 
     def on_trial_end(self, trial: Trial) -> None:
         """Ends the trial. Should it be run again, so are all of its executions."""
         super().on_trial_end(trial)
         folder = self.get_trial_dir(trial.trial_id)
-        for name in gfiles.names(folder) if self.executions_per_trial > 1 else ():
-            if name.startswith(_KEPT):
-                gfiles.remove(os.path.join(folder, name))
+        if self.executions_per_trial > 1:
+            kept = [name for name in gfiles.names(folder) if name.startswith(_KEPT)]
+            self._delete_files([os.path.join(folder, name) for name in kept])
 
     def _ended_before(self, trial: Trial, execution: int, callbacks: list[Any]) -> Any:
         """Returns the results of an execution that has ended in an earlier run of the search."""
@@ -61,16 +64,17 @@ class RepeatedTrials(ReportedTrials):
                     callback.best_value = best_value(callback, [results.history])
         return results
 
-    def _keep(self, trial: Trial, execution: int, results: Any) -> None:
-        """Keeps the results of an execution while others follow."""
-        self._ended.append(results)
-        score = convert_to_metrics_dict(results, self.oracle.objective).get(
-            self.oracle.objective.name
-        )
+    def _keep(self, trial: Trial, execution: int, results: Any) -> Any:
+        """Keeps the results of an execution while others follow, and returns them to be scored."""
+        scored = comparable(results, self.oracle.objective, self._logs(trial, execution))
+        score = _score(scored, self.oracle.objective)
         if score is not None:
-            self.report_score(trial, Score(execution, float(score)))
+            self.report_score(trial, Score(execution, score))
+        if self._ended is None:
+            return scored
+        self._ended.append(scored)
         if len(self._ended) == self.executions_per_trial:
-            return
+            return scored
         if self._stopped or read_report(self.get_trial_dir(trial.trial_id)).pruned is not None:
             raise _Enough
         line = _as_line(results)
@@ -78,9 +82,25 @@ class RepeatedTrials(ReportedTrials):
             file = self._execution_file(trial, execution)
             with store.tolerantly("The result of an execution"):
                 gfiles.replace(gfiles.write_aside(file, line, durable=False), file)
+        return scored
+
+    def _logs(self, trial: Trial, execution: int) -> dict[int, Logs]:
+        """Returns what an execution has logged, by epoch, in the trials it goes on from, too."""
+        logs: dict[int, Logs] = {}
+        for name in reversed(list(self._line(trial))):
+            logs |= read_report(self.get_trial_dir(name)).executions.get(execution, {})
+        return logs
 
     def _execution_file(self, trial: Trial, execution: int) -> str:
         return os.path.join(self.get_trial_dir(trial.trial_id), f"{_KEPT}{execution}.json")
+
+
+def _score(results: Any, objective: kt.Objective) -> float | None:
+    """Returns the objective of an execution; `None` if what `run_trial` returns will tell it."""
+    if isinstance(results, keras.callbacks.History) and not objective.has_value(results.history):
+        return None
+    score = convert_to_metrics_dict(results, objective).get(objective.name)
+    return None if score is None else float(np.mean(score))
 
 
 class _Enough(Exception):

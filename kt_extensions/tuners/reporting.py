@@ -293,10 +293,14 @@ class EpochReporter(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, tuner: ReportedTrials, trial: Trial, execution: int) -> None:
         super().__init__()
         self._tuner, self._trial, self._execution = tuner, trial, execution
+        self._is_pruned = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports the epoch."""
-        planned = (self.params or {}).get("epochs", epoch + 1)  # a loop of one's own may not say
+        """Reports the epoch, unless it is one of a further `fit` after the trial was pruned."""
+        ends = getattr(self.model, "stop_training", False)
+        planned = epoch + 1 if ends else (self.params or {}).get("epochs", 0)
         message = Message(self._execution, planned, dict(logs or {}))
-        if logs and self._tuner.report_epoch(self._trial, epoch, message):
+        if logs and not self._is_pruned:
+            self._is_pruned = self._tuner.report_epoch(self._trial, epoch, message)
+        if self._is_pruned:
             self.model.stop_training = True

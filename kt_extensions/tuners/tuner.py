@@ -24,6 +24,7 @@ from kt_extensions.record import EPOCHS
 from kt_extensions.snapshot import Snapshots
 from kt_extensions.snapshot.settings import checked
 from kt_extensions.tuners import arguments
+from kt_extensions.tuners.best_epoch import saving_known_epochs
 from kt_extensions.tuners.checks import (
     as_callbacks,
     check_compiled,
@@ -156,7 +157,8 @@ class Tuner(ToldSearch):
         strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
-        check_arguments(type(self), self._runs_trials, oracle, hypermodel, kwargs)
+        builds_models = type(self).run_trial is Tuner.run_trial
+        check_arguments(type(self), builds_models, oracle, hypermodel, kwargs)
         check_folder("tensorboard_dir", tensorboard_dir or ".")
         self._stop_after(oracle, max_time, patience)
         self.snapshots = checked(snapshots)
@@ -204,7 +206,9 @@ class Tuner(ToldSearch):
     @property
     def _runs_trials(self) -> bool:
         """Whether trials are run here, not by a subclass in its own way."""
-        return type(self).run_trial is Tuner.run_trial
+        own = type(self)
+        builds_and_fits = own._build_and_fit_model is Tuner._build_and_fit_model
+        return own.run_trial is Tuner.run_trial and builds_and_fits
 
     # What users call.
 
@@ -261,7 +265,7 @@ class Tuner(ToldSearch):
     def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
         """Runs a trial, and sees to what its process has to remember and to forget."""
         self._let_go_of_live(trial)
-        self._executed = None  # it may be another attempt
+        self._executed, self._execution = None, 0  # it may be another attempt
         if self._has_trained:  # a training has made what all trainings need
             self._long_lived.leave_out()
         try:
@@ -278,7 +282,7 @@ class Tuner(ToldSearch):
         """
         if trial is not self._executed:  # else a subclass trains it more than once
             self._executed, self._execution = trial, 0
-        kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"))
+        kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"), self.hypermodel)
         self._given = args, dict(kwargs)
         if takes_verbose(self.hypermodel) and len(args) <= _VERBOSE:
             kwargs.setdefault("verbose", 0)
@@ -291,12 +295,12 @@ class Tuner(ToldSearch):
 
     def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
         """One execution of a trial: KerasTuner calls this `executions_per_trial` times."""
+        kwargs["callbacks"] = as_callbacks(kwargs.get("callbacks"), self.hypermodel)
         execution, self._execution = self._execution, self._execution + 1
         results = self._ended_before(trial, execution, kwargs["callbacks"])
         if results is None:
             results = self._execute(trial, execution, args, kwargs)
-        self._keep(trial, execution, results)
-        return results
+        return self._keep(trial, execution, results)
 
     def _execute(
         self, trial: Trial, execution: int, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -304,10 +308,12 @@ class Tuner(ToldSearch):
         seed = self._training_seed(trial, execution)
         if seed is not None:
             keras.utils.set_random_seed(seed)
+        readers = saving_known_epochs(kwargs["callbacks"])
         if self._hparams is not None:
-            kwargs["callbacks"].append(self._hparams.callback(trial, execution))
-        kwargs["callbacks"].append(EpochReporter(self, trial, execution))
-        self._continue(trial, execution, kwargs)
+            readers.append(self._hparams.callback(trial, execution))
+        readers.append(EpochReporter(self, trial, execution))
+        kwargs["callbacks"] += [c for c in readers if c not in kwargs["callbacks"]]
+        self._continue(trial, execution, kwargs, readers)
         if self._folds is not None:
             args, kwargs = (), self._folds.arguments(execution, args, kwargs)
         try:
@@ -318,7 +324,8 @@ class Tuner(ToldSearch):
         finally:
             self._trains = False
             self._continuation = None
-        check_reported(self.oracle.objective, results)
+        if self._runs_trials:
+            check_reported(self.oracle.objective, results)
         return results
 
     def _try_build(self, hp: kt.HyperParameters) -> keras.Model:
@@ -332,7 +339,8 @@ class Tuner(ToldSearch):
         self, model: keras.Model, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         adds_logs = type(self).on_epoch_end is not Tuner.on_epoch_end
-        reported = adds_logs or self._folds is not None or bool(kwargs["callbacks"])
+        adds_logs = adds_logs or bool(kwargs["callbacks"]) or not self._runs_trials
+        reported = adds_logs or self._folds is not None
         check_compiled(model)
         check_fit_arguments(args, kwargs, self.oracle.objective, reported, model)
 

@@ -185,7 +185,7 @@ def test_a_trial_pruned_in_an_easy_fold_is_not_the_best(tmp_path: Path, oracle: 
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> list[float]:
             first = int(trial.trial_id) == 0
             if not first:
-                self.report_epoch(trial, 0, Message(0, 1, {"default_objective": 0.1}))
+                self.report_epoch(trial, 0, Message(0, 2, {"default_objective": 0.1}))
             return [0.1] if not first else [0.1, 0.9]
 
     class NotTheFirst:

@@ -39,9 +39,9 @@ class Crew:
 class Tuner:
     """Notes what it is told; the end of some trials is an error."""
 
-    def __init__(self, trials: int, failing: tuple[str, ...] = ()) -> None:
+    def __init__(self, trials: int, failing: dict[str, BaseException] | None = None) -> None:
         self.left = [str(number) for number in reversed(range(trials))]
-        self.failing = failing
+        self.failing = failing or {}
         self.told: list[str] = []
 
     def create(self, place: int) -> Trial:
@@ -59,7 +59,7 @@ class Tuner:
     def on_trial_end(self, trial: Trial) -> None:
         self.told.append(trial.trial_id)
         if trial.trial_id in self.failing:
-            raise RuntimeError(trial.trial_id)
+            raise self.failing[trial.trial_id]
 
     def call(self, trial: Trial) -> Call:
         return Call(print, cloudpickle.dumps(()), {})
@@ -72,8 +72,24 @@ def test_results_that_come_together_end_together() -> None:
 
 
 def test_an_error_keeps_no_other_trial_from_ending() -> None:
-    tuner = Tuner(5, failing=("1",))
-    with pytest.raises(RuntimeError, match="1"):
+    tuner = Tuner(5, failing={"1": RuntimeError("first")})
+    with pytest.raises(RuntimeError, match="first"):
         Dispatch(tuner, Crew(4), tuner.create, blames=False).run()
     assert tuner.told[:5] == ["(", "0", "1", "2", "3"]
     assert tuner.left == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "raised", "told"),
+    [
+        ({"0": RuntimeError("a"), "2": ValueError("b")}, RuntimeError, "ValueError"),
+        ({"0": RuntimeError("a"), "2": KeyboardInterrupt()}, KeyboardInterrupt, "RuntimeError"),
+    ],
+)
+def test_of_several_errors_an_interrupt_and_the_first_come_before_others(
+    failing: dict[str, BaseException], raised: type[BaseException], told: str
+) -> None:
+    tuner = Tuner(3, failing)
+    with pytest.raises(raised), pytest.warns(UserWarning, match=f"Another trial .* {told}"):
+        Dispatch(tuner, Crew(3), tuner.create, blames=False).run()
+    assert tuner.told == ["(", "0", "1", "2", ")"]

@@ -93,20 +93,31 @@ def test_an_error_leaves_no_end_out(tmp_path: Path, synced: list[str]) -> None:
 
 
 def test_files_are_deleted_once_the_ends_that_make_them_useless_are_on_the_disk(
-    tmp_path: Path, synced: list[str]
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuner = Untrained(begun(tmp_path), directory=tmp_path, project_name="search")
+    tuner = Untrained(
+        begun(tmp_path), directory=tmp_path, project_name="search", executions_per_trial=2
+    )
     trials = [tuner.oracle.create_trial(name) for name in "ab"]
-    snapshots = [snapshot_file(tuner.get_trial_dir(trial.trial_id), 0) for trial in trials]
-    Path(snapshots[0]).touch()
+    files = [
+        Path(snapshot_file(tuner.get_trial_dir(trials[0].trial_id), 0)),
+        Path(tuner.get_trial_dir(trials[1].trial_id), "execution_0.json"),
+    ]
+    for file in files:
+        file.touch()
+    remove = os.unlink
+
+    def removing(path: str) -> None:
+        synced.append(Path(path).name)
+        remove(path)
+
+    monkeypatch.setattr(os, "unlink", removing)
     with tuner.ends_together():
-        for trial in reversed(trials):
+        for trial in trials:
             tuner.oracle.update_trial(trial.trial_id, {"score": 1.0})
             trial.status = "COMPLETED"
             tuner.on_trial_end(trial)
-            assert synced == ([] if trial is trials[1] else ["end"])
-    assert not Path(snapshots[0]).exists()
-    assert synced == ["end"]
+    assert synced == ["end", "last_0.snapshot", "end", "execution_0.json"]
 
 
 def test_a_start_that_a_worker_elsewhere_is_told_of_is_on_the_disk(

@@ -1,9 +1,12 @@
 """What a pruner is told of the trials of a search."""
 
+from types import SimpleNamespace
+
 import keras_tuner as kt
 import numpy as np
 import pytest
 from keras_tuner.engine.trial import Trial
+from keras_tuner.errors import FatalTypeError
 from keras_tuner.src.engine.objective import create_objective
 
 from kt_extensions.judging import Judge
@@ -96,15 +99,60 @@ def test_a_trial_that_a_person_has_go_on_is_not_judged(reports):
 
 
 def test_the_executions_that_have_begun_are_compared(reports):
-    for execution, losses in enumerate([[2, 2], [4, 6], [90, 90]]):
+    for execution, losses in enumerate([[2, 2], [6, 4], [90, 90]]):
         report(reports, "0", losses, execution)
     report(reports, "1", [7])  # pruned in its first
     report(reports, "2", [1, 1])
     report(reports, "2", [3], execution=1)
     trials = [trial("0"), trial("1"), trial("2", "RUNNING")]
     progress = told(trials, reports, "2", execution=1)
-    assert rows(progress) == [[3, 4], []]
+    assert rows(progress) == [[4, 3], []]
     assert progress.curve.tolist() == [2]
+
+
+def test_executions_that_end_at_different_epochs(reports):
+    """The best of one that has ended stays; what is trained of the others goes on to count."""
+    losses = {"0": ([8, 2, 6], [9, 5, 4, 3]), "1": ([6, 4, 3, 2], [4, 1]), "2": ([3, 9], [7, 6, 5])}
+    for name, executions in losses.items():
+        for execution, values in enumerate(executions):
+            report(reports, name, values, execution)
+    progress = told(
+        [trial("0"), trial("1", "RUNNING"), trial("2", "RUNNING")], reports, "2", execution=1
+    )
+    assert progress.curve.tolist() == [5, 4.5, 4]
+    assert rows(progress) == [[8.5, 3.5, 3, 2.5], [5, 2.5]]
+
+
+def test_an_execution_that_has_had_all_its_epochs_is_not_judged(reports):
+    listener, trials = Listener(), {"0": trial("0", "RUNNING")}
+    report(reports, "0", [3, 2, 1])
+    assert Judge(listener, LOSS).verdict("0", 0, 3, reports, trials) is None
+    assert not hasattr(listener, "progress")
+    Judge(listener, LOSS).verdict("0", 0, 0, reports, trials)  # a loop that does not tell its end
+    assert listener.progress.planned == 3
+
+
+@pytest.mark.parametrize("answer", [False, True, 0])
+def test_an_answer_that_is_no_reason_ends_the_search(reports, answer):
+    pruner = SimpleNamespace(verdict=lambda progress: answer)
+    report(reports, "0", [3, 2, 1])
+    with pytest.raises(FatalTypeError, match=f"SimpleNamespace.verdict .* Received: {answer}"):
+        Judge(pruner, LOSS).verdict("0", 0, 9, reports, {"0": trial("0", "RUNNING")})
+
+
+def test_an_epoch_that_is_trained_again_replaces_what_came_after_it(reports):
+    judge, listener = Judge(Listener(), LOSS), Listener()
+    judge._pruner = listener
+    trials = {"0": trial("0"), "1": trial("1", "RUNNING")}
+    report(reports, "0", [9])
+    report(reports, "1", [3, 2, 1])
+    judge.verdict("1", 0, 9, reports, trials)
+    report(reports, "1", [5])
+    trials["2"] = trial("2", "RUNNING")
+    report(reports, "2", [4])
+    judge.verdict("1", 0, 9, reports, trials)
+    judge.verdict("2", 0, 9, reports, trials)
+    assert rows(listener.progress) == [[9], [5]]
 
 
 def test_values_that_are_missing_or_not_finite_are_nan(reports):
@@ -123,7 +171,7 @@ def test_many_trials_and_long_curves(reports):
         name = str(number)
         trials[name] = trial(name, "RUNNING")
         report(reports, name, range(number, number + 40))
-        judge.verdict(name, 0, 40, reports, trials)
+        judge.verdict(name, 0, 41, reports, trials)
         trials[name].status = "COMPLETED"
     others = listener.progress.others[:, :40]
     np.testing.assert_array_equal(others, np.arange(99)[:, None] + np.arange(40))

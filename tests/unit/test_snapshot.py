@@ -23,7 +23,7 @@ from kt_extensions.snapshot import (
     write,
 )
 from kt_extensions.snapshot.callback_states import flat, restore, states_of
-from kt_extensions.snapshot.files import delete, earlier, first_readable
+from kt_extensions.snapshot.files import earlier, first_readable, present
 
 ROWS = np.arange(16.0)[:, None]
 
@@ -115,13 +115,16 @@ def test_the_last_good_one_is_used(tmp_path):
         assert (found and found.epoch) == epoch
 
 
-def test_deleting(tmp_path):
+def test_the_files_of_a_trial(tmp_path):
     file = snapshot_file(tmp_path, 0)
     write(file, sample())
     write(file, sample())
     (tmp_path / "trial.json").touch()
-    delete(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+    (tmp_path / ".last_0.snapshot.part").touch()
+    found = {path.name for path in tmp_path.iterdir()} - {"trial.json"}
+    assert len(found) == 3
+    assert {Path(path).name for path in present(tmp_path)} == found
+    assert {Path(path).parent for path in present(tmp_path)} == {tmp_path}
 
 
 # Callbacks.
