@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
+import numbers
 from typing import Any
 
 import keras
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold
 
@@ -15,6 +18,7 @@ Rows = NDArray[np.int64]
 
 _NAMES = list(inspect.signature(keras.Model.fit).parameters)[1:]
 _DATA = ("x", "y", "sample_weight")
+_MOST_CLASSES = 20  # that floats are taken for; with more values they are quantities
 
 
 class Folds:
@@ -24,9 +28,10 @@ class Folds:
 
     Args:
         cross_validation: The number of folds, shuffled; of classes each fold then has the same
-            share, if the targets are their numbers and no class has fewer samples than there are
-            folds. Or any splitter of scikit-learn's that needs no groups, such as
-            `sklearn.model_selection.TimeSeriesSplit(5)`.
+            share, if none has fewer samples than there are folds. Classes are integers, booleans,
+            strings, one-hot rows, and floats that are whole numbers of at most 20 values. Or a
+            splitter of scikit-learn's that needs no groups and whose number of folds does not
+            depend on the data, such as `sklearn.model_selection.TimeSeriesSplit(5)`.
 
     Raises:
         ValueError: If it is neither.
@@ -43,32 +48,21 @@ class Folds:
     """
 
     def __init__(self, cross_validation: Any) -> None:
-        number = cross_validation
-        is_number = isinstance(number, int) and not isinstance(number, bool)
-        if not is_number and not hasattr(number, "get_n_splits"):
-            raise ValueError(
-                "Expected `cross_validation` to be a number of folds, or a splitter such as "
-                f"`sklearn.model_selection.KFold(5)`. Received: {cross_validation!r}."
-            )
-        if is_number and number < 2:
-            raise ValueError(
-                f"Expected `cross_validation` to be at least 2. Received: {number}. Leave it out "
-                "to validate with `validation_data` or `validation_split`."
-            )
-        self._splitter = cross_validation
+        is_bool = isinstance(cross_validation, bool)
+        is_number = isinstance(cross_validation, numbers.Integral) and not is_bool
+        self._splitter = int(cross_validation) if is_number else cross_validation
+        self._number = _number_of_folds(self._splitter)
 
     def __len__(self) -> int:
         """The number of folds."""
-        if isinstance(self._splitter, int):
-            return self._splitter
-        return int(self._splitter.get_n_splits())
+        return self._number
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Checks the arguments of `Model.fit`.
 
         Raises:
-            ValueError: If they hold validation data, or no arrays of one length, or fewer rows
-                than there are folds.
+            ValueError: If they hold validation data, or no arrays of one length, or the splitter
+                cannot split them.
         """
         given = _named(args, kwargs)
         if given.get("validation_data") is not None or given.get("validation_split"):
@@ -77,14 +71,29 @@ class Folds:
                 "training data. Received: validation_data or validation_split in `search`. Leave "
                 "one of them out."
             )
-        leaves = keras.tree.flatten([given.get("x"), given.get("y")])
-        lengths = {len(leaf) if len(getattr(leaf, "shape", ())) else 0 for leaf in leaves}
-        if len(lengths) != 1 or lengths.pop() < len(self):
+        x, y, weights = map(given.get, _DATA)
+        leaves = [*_leaves([x, y]), *(leaf for leaf in _leaves(weights) if leaf is not None)]
+        lengths = set(map(_length, leaves))
+        if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
-                "Expected arrays `x` and `y` of one length to cut into "
-                f"{len(self)} folds. Received: {[_told(leaf) for leaf in leaves]}. Data that come "
-                "in batches (tf.data.Dataset, PyDataset, a generator) cannot be cut: pass arrays."
+                "Expected arrays `x`, `y` and, if given, `sample_weight` of one length to cut into "
+                f"{len(self)} folds. Received: {_told(leaves)}. Data that come in batches "
+                "(tf.data.Dataset, PyDataset, a generator) cannot be cut: pass arrays."
             )
+        self._check_split(x, y)
+
+    def _check_split(self, x: Any, y: Any) -> None:
+        try:
+            parts = itertools.chain(*self._rows(x, y, round_=0))
+            if min(map(len, parts), default=0) == 0:
+                raise ValueError("a fold has no rows to train with, or none to judge by")
+        except Exception as error:
+            reason = str(error).rstrip(".")
+            raise ValueError(
+                f"Expected data that `cross_validation={self._splitter!r}` cuts into {len(self)} "
+                f"folds. Received: {_told(_leaves([x, y]))}, of which it says: {reason}. Pass a "
+                "number of folds, no more than there are rows, or a splitter for such data."
+            ) from error
 
     def arguments(
         self, execution: int, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -106,17 +115,36 @@ class Folds:
 
     def _rows(self, x: Any, y: Any, round_: int) -> list[tuple[Rows, Rows]]:
         """Returns the rows to train with, and those to judge by, of each fold."""
-        n = np.shape(keras.tree.flatten(x)[0])[0]
         targets = _targets(y)
         splitter = copy.deepcopy(self._splitter)  # a generator that it shuffles by stays as it is
         if isinstance(splitter, int):
-            labels = targets if targets is not None and targets.dtype.kind in "biuUSO" else None
-            stratified = labels is not None and np.unique(labels, return_counts=True)[1].min()
-            kind = StratifiedKFold if stratified and stratified >= splitter else KFold
+            targets = _classes(targets)
+            stratified = targets is not None and np.bincount(targets).min() >= splitter
+            kind = StratifiedKFold if stratified else KFold
             splitter = kind(splitter, shuffle=True, random_state=round_)
         elif getattr(splitter, "random_state", round_) is None:
             splitter.random_state = round_  # else it would shuffle otherwise each time
-        return list(splitter.split(np.zeros(n), targets))
+        rows = np.arange(_length(_leaves(x)[0]))
+        folds = splitter.split(np.zeros(len(rows)), targets)
+        return [(rows[train], rows[judge]) for train, judge in folds]
+
+
+def _number_of_folds(splitter: Any) -> int:
+    if type(splitter) is int:  # a boolean is none
+        if splitter < 2:
+            raise ValueError(
+                f"Expected `cross_validation` to be at least 2. Received: {splitter}. Leave it out "
+                "to validate with `validation_data` or `validation_split`."
+            )
+        return splitter
+    try:
+        return int(splitter.get_n_splits())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected `cross_validation` to be a number of folds, or a splitter such as "
+            "`sklearn.model_selection.KFold(5)` that needs neither data nor groups to tell how "
+            f"many it makes. Received: {splitter!r}. Pass a number of folds."
+        ) from error
 
 
 def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -124,13 +152,43 @@ def _named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     return {**dict(zip(_NAMES, args, strict=False)), **kwargs}
 
 
+def _leaves(data: Any) -> list[Any]:
+    leaves: list[Any] = keras.tree.flatten(data)
+    return leaves
+
+
+def _length(leaf: Any) -> int:
+    """Returns the number of rows; 0 for what has none, such as a number or a data set."""
+    shape: Any = getattr(leaf, "shape", ())
+    return int(shape[0]) if len(shape) else 0
+
+
 def _targets(y: Any) -> NDArray[Any] | None:
-    """Returns the targets if there is one for each row."""
-    if len(keras.tree.flatten(y)) != 1:
+    """Returns the targets of a model with one output; of one-hot rows the classes' numbers."""
+    (leaf, *others) = _leaves(y)
+    if others or scipy.sparse.issparse(leaf):
         return None
-    array = _array(keras.tree.flatten(y)[0])
-    flat = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
-    return array.ravel() if flat else None
+    array = _array(leaf)
+    if array.ndim == 2 and array.shape[1] == 1:
+        return array.ravel()
+    return array.argmax(axis=1) if _is_one_hot(array) else array
+
+
+def _is_one_hot(array: NDArray[Any]) -> bool:
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all())
+
+
+def _classes(targets: NDArray[Any] | None) -> Rows | None:
+    """Returns the number of each row's class, counted from 0, if the targets are classes."""
+    if targets is None or targets.ndim != 1 or targets.dtype.kind not in "biufUSO":
+        return None
+    values, classes = np.unique(targets, return_inverse=True)
+    if targets.dtype.kind == "f":
+        whole = len(values) <= _MOST_CLASSES and (values == np.floor(values)).all()
+        return classes if whole else None
+    return classes
 
 
 def _part(data: Any, rows: Rows) -> Any:
@@ -138,7 +196,20 @@ def _part(data: Any, rows: Rows) -> Any:
 
 
 def _rows_of(leaf: Any, rows: Rows) -> Any:
-    return leaf.iloc[rows] if hasattr(leaf, "iloc") else _array(leaf)[rows]
+    if leaf is None:  # no weights of one of the outputs
+        return None
+    if hasattr(leaf, "iloc"):
+        return leaf.iloc[rows]
+    if scipy.sparse.issparse(leaf):
+        return leaf.tocsr()[rows]
+    if _is_foreign_to_numpy(leaf):
+        return keras.ops.take(leaf, rows, axis=0)
+    return _array(leaf)[rows]
+
+
+def _is_foreign_to_numpy(leaf: Any) -> bool:
+    """Whether something is a tensor of strings, or with rows of several lengths."""
+    return keras.ops.is_tensor(leaf) and (leaf.dtype == "string" or None in tuple(leaf.shape))
 
 
 def _array(leaf: Any) -> NDArray[Any]:
@@ -147,5 +218,8 @@ def _array(leaf: Any) -> NDArray[Any]:
     return np.asarray(keras.ops.convert_to_numpy(leaf))
 
 
-def _told(leaf: Any) -> str:
-    return f"shape {tuple(leaf.shape)}" if hasattr(leaf, "shape") else type(leaf).__name__
+def _told(leaves: list[Any]) -> str:
+    shapes = (
+        f"shape {tuple(x.shape)}" if hasattr(x, "shape") else type(x).__name__ for x in leaves
+    )
+    return f"[{', '.join(dict.fromkeys(shapes))}]"  # a list of numbers has as many leaves
