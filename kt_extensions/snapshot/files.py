@@ -23,7 +23,7 @@ from kt_extensions.gfiles import Location
 
 _FORMAT = 1
 _ARRAY = "__array__"
-_NAME = re.compile(r"last_\d+\.(snapshot|earlier)|\.last_\d+\.snapshot\.part")
+_NAME = re.compile(r"last_\d+\.(snapshot|earlier|best)|\.last_\d+\.(snapshot|best)\.part")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,23 @@ def snapshot_file(trial_dir: Location, execution: int) -> str:
         execution: Number of the execution, from 0.
     """
     return os.path.join(trial_dir, f"last_{execution}.snapshot")
+
+
+def keep_best(checkpoint: Location, trial_dir: Location, execution: int) -> None:
+    """Keeps the weights of the best epoch beside a snapshot: epochs that come after may be lost.
+
+    Raises:
+        OSError: If they could not be kept.
+    """
+    aside = os.path.join(trial_dir, f".last_{execution}.best.part")
+    if gfiles.exists(checkpoint):
+        gfiles.copy(checkpoint, aside)
+        gfiles.replace(aside, best_file(trial_dir, execution))
+
+
+def best_file(trial_dir: Location, execution: int) -> str:
+    """Returns the file for the weights of the best epoch that a snapshot knows of."""
+    return os.path.join(trial_dir, f"last_{execution}.best")
 
 
 def earlier(file: Location) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
-from kt_extensions import gfiles
+from kt_extensions import gfiles, store
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
-from kt_extensions.snapshot import Continuation, Order, Snapshot, first_readable
+from kt_extensions.snapshot import Continuation, Order, Snapshot, files, first_readable
 from kt_extensions.tuners.kept import KeptFiles
 from kt_extensions.tuners.live import LiveModel, watching_rungs
 from kt_extensions.tuners.replicas import ReplicatedTrials
@@ -75,18 +76,20 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             kwargs: The arguments.
             readers: Those of the callbacks that are to see what all others log.
         """
-        start = end = None
+        found = end = None
         self._same_for_all_rungs = False
         scheduled = EPOCHS in trial.hyperparameters.values
         if scheduled or self.snapshots.for_all:
             end = self._snapshot_file(trial.trial_id, execution)
-            start = self._start(trial, execution)
+            found = self._start(trial, execution)
+        start = None if found is None else found.snapshot
         if scheduled or start is not None:
             kwargs["initial_epoch"] = 0 if start is None else start.epoch
         if scheduled:
             self._warn_if_late(trial, start)
-        if start is not None:
-            self._take_best(trial, start, kwargs["callbacks"])
+        if found is not None:
+            self._take_best(trial, execution, found.trial_id)
+            self._remember_best(trial, found.snapshot, kwargs["callbacks"])
         seed = self._training_seed(trial, execution)
         order = None if seed is None else Order(seed)
         if self._live is not None and not self._live.is_start_of(trial, execution, start):
@@ -97,20 +100,31 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             order=order,
             readers=readers,
             snapshots=self.snapshots,
-            written=self._keep_to_budget,
+            written=functools.partial(self._snapshot_written, trial, execution),
             check=self._check_fit,
             ask=self._check_turn,
         )
         kwargs["callbacks"].insert(0, self._continuation)
 
-    def _start(self, trial: Trial, execution: int) -> Snapshot | None:
+    def _snapshot_written(self, trial: Trial, execution: int) -> None:
+        if self.snapshots.for_all:
+            self._keep_best(trial, execution)
+        self._keep_to_budget()
+
+    def _keep_best(self, trial: Trial, execution: int) -> None:
+        """Keeps the weights of the best epoch so far, should what comes next be lost."""
+        with store.tolerantly("The best epoch so far"):
+            checkpoint = self._get_checkpoint_fname(trial.trial_id)
+            files.keep_best(checkpoint, self.get_trial_dir(trial.trial_id), execution)
+
+    def _start(self, trial: Trial, execution: int) -> _Start | None:
         """Returns the state that an execution of a trial goes on from, if from any."""
         asked_for = by_hand(trial.hyperparameters.values)
         for name in self._line(trial):
             found = first_readable([self._snapshot_file(name, execution)])
             if found is not None:  # A person asks for more epochs, whatever had ended the other.
                 again = asked_for and name != trial.trial_id
-                return replace(found, stopped=False) if again else found
+                return _Start(name, replace(found, stopped=False) if again else found)
         return None
 
     def _warn_if_late(self, trial: Trial, start: Snapshot | None) -> None:
@@ -127,18 +141,35 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             stacklevel=2,
         )
 
-    def _take_best(
+    def _take_best(self, trial: Trial, execution: int, origin: str) -> None:
+        """Begins with the weights of the best epoch so far.
+
+        Those that the trial has itself may be of an epoch, or of an attempt, that was lost.
+
+        Args:
+            trial: The trial.
+            execution: Number of its execution, from 0.
+            origin: The trial whose snapshot it goes on from.
+        """
+        own, *others = (self._get_checkpoint_fname(name) for name in self._line(trial))
+        kept = files.best_file(self.get_trial_dir(trial.trial_id), execution)
+        candidates = [own, *others]
+        if origin == trial.trial_id:
+            candidates.insert(0, kept)
+        elif not execution:
+            candidates = others
+        found = next(filter(gfiles.exists, candidates), own)
+        if found != own:
+            gfiles.copy(found, own)
+
+    def _remember_best(
         self, trial: Trial, start: Snapshot, callbacks: list[keras.callbacks.Callback]
     ) -> None:
-        """Begins with the best epoch so far, of all executions, and with its weights."""
-        files = [self._get_checkpoint_fname(name) for name in self._line(trial)]
-        found = next(filter(gfiles.exists, files), None)
-        if found is None:
+        """Begins with the value of the best epoch so far, of all executions."""
+        if not gfiles.exists(self._get_checkpoint_fname(trial.trial_id)):
             return
-        if found != files[0]:
-            gfiles.copy(found, files[0])
         others = [self._start(trial, i) for i in range(1, self.executions_per_trial)]
-        histories = [s.history for s in (start, *others) if s is not None]
+        histories = [start.history, *(other.snapshot.history for other in others if other)]
         for callback in callbacks:
             if isinstance(callback, SaveBestEpoch):
                 callback.best_value = best_value(callback, histories)
@@ -149,6 +180,13 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             return None
         *_, first = self._line(trial)
         return seed_of(self.oracle.seed, first, execution)
+
+
+class _Start(NamedTuple):
+    """The state that a training goes on from, and the trial whose it is."""
+
+    trial_id: str
+    snapshot: Snapshot
 
 
 def seed_of(seed: int, trial_id: str, execution: int) -> int:

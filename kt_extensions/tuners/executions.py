@@ -58,6 +58,8 @@ class RepeatedTrials(ReportedTrials):
         if self.executions_per_trial == 1 or not gfiles.exists(file):
             return None
         results = _read(file)
+        if results is not None:
+            self._take_best(trial, execution, trial.trial_id)
         if isinstance(results, keras.callbacks.History):
             for callback in callbacks:
                 if isinstance(callback, SaveBestEpoch):
@@ -79,6 +81,7 @@ class RepeatedTrials(ReportedTrials):
             raise _Enough
         line = _as_line(results)
         if line is not None:
+            self._keep_best(trial, execution)
             file = self._execution_file(trial, execution)
             with store.tolerantly("The result of an execution"):
                 gfiles.replace(gfiles.write_aside(file, line, durable=False), file)

@@ -110,3 +110,85 @@ def test_what_the_callbacks_of_a_fit_of_ones_own_log(tmp_path: Path) -> None:
     rates = np.array(curves["learning_rate"])
     assert rates / rates[0] == pytest.approx([1.0, 0.5, 0.25])
     assert np.all(search.get_best_models()[0].get_weights()[0] == 1)
+
+
+class Lost(keras.callbacks.Callback):
+    """Sets the model's loss; in the first run an epoch is better than all, and then it ends."""
+
+    def __init__(self, weights: list[float], at: int, error: type[BaseException]) -> None:
+        super().__init__()
+        self.weights, self.at, self.error = weights, at, error
+
+    def __deepcopy__(self, memo: Any) -> Lost:
+        return self
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        weight = self.weights[epoch]
+        if epoch >= self.at and self.error is not None:
+            weight = 0.0
+        self.model.set_weights([np.full_like(w, weight) for w in self.model.get_weights()])
+        if epoch > self.at and self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+
+def still(hp: kt.HyperParameters) -> keras.Model:
+    hp.Float("unused", 0.0, 1.0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
+def loss_of(search: kte.Tuner, name: str) -> float:
+    model = search.load_model(search.oracle.trials[name])
+    return float(model.evaluate(X, Y, verbose=0))
+
+
+def test_the_weights_of_an_epoch_that_was_lost_are_not_the_best(tmp_path: Path) -> None:
+    lost = Lost([0.5, 0.5, 0.2, 0.4, 0.4, 0.4], 3, KeyboardInterrupt)
+    given = {"objective": "val_loss", "max_trials": 1, "snapshots": kte.Snapshots(every_epochs=3)}
+    fit = {"validation_data": (X, Y), "epochs": 6, "callbacks": [lost], "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        tuner(tmp_path, still, **given).search(X, Y, **fit)
+    search = tuner(tmp_path, still, **given)
+    search.search(X, Y, **fit)
+    [result] = search.results()
+    assert result["score"] == min(result["history"][0]["val_loss"])
+    assert result["score"] > 0
+    assert loss_of(search, result["trial_id"]) == pytest.approx(result["score"])
+    assert not [file for file in Path(search.project_dir).rglob("*last_*")]
+
+
+def test_the_weights_of_an_attempt_that_failed_are_not_the_best(tmp_path: Path) -> None:
+    epochs = {"max_epochs": 4, "min_epochs": 1, "factor": 4}
+    lost = Lost([0.2, 0.4, 0.4, 0.4], 2, RuntimeError)
+    search = kte.Hyperband(
+        still, "val_loss", **epochs, directory=tmp_path, max_retries_per_trial=1, seed=0
+    )
+    search.search(X, Y, validation_data=(X, Y), callbacks=[lost], verbose=0)
+    assert search.failures()
+    for result in search.results():
+        assert loss_of(search, result["trial_id"]) == pytest.approx(result["score"])
+
+
+def test_the_weights_of_an_execution_that_was_lost_are_not_the_best(tmp_path: Path) -> None:
+    """The first has ended, of the second nothing is left."""
+
+    class InTheSecond(Lost):
+        trainings = 0
+
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+            self.trainings += 1
+            self.at = 0 if self.trainings == 2 else 9
+
+    lost = InTheSecond([0.2, 0.4], 9, KeyboardInterrupt)
+    given = {"objective": "val_loss", "max_trials": 1, "executions_per_trial": 2}
+    fit = {"validation_data": (X, Y), "epochs": 2, "callbacks": [lost], "verbose": 0}
+    with pytest.raises(KeyboardInterrupt):
+        tuner(tmp_path, still, **given).search(X, Y, **fit)
+    search = tuner(tmp_path, still, **given)
+    search.search(X, Y, **fit)
+    [result] = search.results()
+    assert lost.trainings == 3
+    assert loss_of(search, result["trial_id"]) == pytest.approx(result["score"])
+    assert result["score"] > 0
