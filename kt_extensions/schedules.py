@@ -146,7 +146,7 @@ def _exponential(gamma: float, time: float) -> float:
 
 
 def step(
-    factor: float, *, every: float | None = None, milestones: Sequence[float] | None = None
+    factor: float, *, every: float | None = None, milestones: Iterable[float] | None = None
 ) -> Schedule:
     """Multiplies the rate by a factor at equal intervals, or at given times.
 
@@ -231,6 +231,9 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule
     >>> [join([constant(), exponential(0.5)], [2])(t) for t in range(6)]
     [1.0, 1.0, 1.0, 0.5, 0.25, 0.125]
     """
+    if not all(callable(schedule) for schedule in schedules):
+        advice = "For a constant factor write `constant(0.5)`."
+        _fail("schedules", schedules, "functions from time to a factor", advice)
     if len(schedules) != len(boundaries) + 1:
         advice = f"There are {len(schedules)} schedules."
         _fail("boundaries", boundaries, "one fewer than the schedules", advice)
@@ -292,11 +295,15 @@ def _check_factor(name: str, factor: float) -> None:
     check(name, factor, lambda f: 0 < f <= 1, "a number above 0 and of at most 1")
 
 
-def _times(name: str, times: Sequence[float]) -> tuple[float, ...]:
-    numbers_only = isinstance(times, Iterable) and all(_is_number(time) for time in times)
-    if not numbers_only or not all(a < b for a, b in itertools.pairwise((0.0, *times))):
-        _fail(name, times, "positive numbers, each larger than the one before")
-    return tuple(times)
+def _times(name: str, times: Iterable[float]) -> tuple[float, ...]:
+    expected = "positive numbers, each larger than the one before"
+    if not isinstance(times, Iterable):
+        _fail(name, times, expected)
+    found = tuple(times)
+    numbers_only = all(_is_number(time) for time in found)
+    if not numbers_only or not all(a < b for a, b in itertools.pairwise((0.0, *found))):
+        _fail(name, found, expected)
+    return found
 
 
 def _is_number(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 UNITS = ("epoch", "step")
@@ -18,7 +18,9 @@ class Time(NamedTuple):
         return self.epochs if unit == "epoch" else self.steps
 
     def since(self, other: Time) -> Time:
-        return Time(max(self.epochs - other.epochs, 0.0), max(self.steps - other.steps, 0.0))
+        """Returns the time between, without the rounding errors that keep it below whole epochs."""
+        epochs, steps = (round(a - b, 9) for a, b in zip(self, other, strict=True))
+        return Time(max(epochs, 0.0), max(steps, 0.0))
 
 
 @dataclass
@@ -26,23 +28,32 @@ class Clock:
     """The batch that a training is at.
 
     While the length of an epoch is unknown (the first epoch of a generator), it is taken to be in
-    the epoch's middle, and the steps are those of this epoch.
+    the epoch's middle. An epoch that is longer than expected ends no earlier for that: its further
+    batches are taken to be where the last expected one is.
 
     Args:
         length: Batches in an epoch, if known.
         epoch: Number of the epoch, from 0.
         batch: Number of the batch in the epoch, from 0.
+        start: Batches before the epoch.
     """
 
     length: int | None
     epoch: int = 0
     batch: int = 0
+    start: int = 0
 
     @property
     def now(self) -> Time:
+        steps = self.start + self.batch
         if self.length is None:
-            return Time(self.epoch + 0.5, self.batch)
-        return Time(self.epoch + self.batch / self.length, self.epoch * self.length + self.batch)
+            return Time(self.epoch + 0.5, steps)
+        return Time(self.epoch + min(self.batch, self.length - 1) / self.length, steps)
+
+    @property
+    def end_of_last_epoch(self) -> Time:
+        length = self.length or 1
+        return replace(self, epoch=self.epoch - 1, batch=length - 1, start=self.start - length).now
 
     def beginning_of(self, epoch: int) -> Time:
         return Time(epoch, epoch * (self.length or 0))

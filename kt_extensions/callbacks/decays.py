@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import keras
 
 from kt_extensions import schedules
 from kt_extensions.callbacks.base import RateCallback
@@ -39,11 +41,7 @@ class ScheduledRate(RateCallback):
         optimizers: str | Sequence[str] = "optimizer",
     ) -> None:
         super().__init__(optimizers=optimizers)
-        if not callable(schedule):
-            raise ValueError(
-                "Expected `schedule` to be a function from time to a factor of the rate. Received: "
-                f"schedule={schedule!r}. `kt_extensions.schedules` has such functions."
-            )
+        check_schedule("schedule", schedule, "a function from time to a factor of the rate")
         if unit not in UNITS:
             raise ValueError(
                 f"Expected `unit` to be 'epoch' or 'step'. Received: unit={unit!r}. It is what the "
@@ -54,6 +52,28 @@ class ScheduledRate(RateCallback):
 
     def factor(self, now: Time, base: float) -> float:
         return self._schedule(now.in_unit(self._unit))
+
+
+def check_schedule(name: str, schedule: object, expected: str) -> None:
+    """Checks an argument that is to be a function from time to a factor.
+
+    Args:
+        name: Its name.
+        schedule: What was passed.
+        expected: What it is to be, in words.
+
+    Raises:
+        ValueError: If it cannot be called, or is a schedule of Keras, which returns whole rates.
+    """
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        advice = (
+            "A Keras `LearningRateSchedule` returns whole rates: take a schedule of "
+            "`kt_extensions.schedules`, or pass yours to the optimizer, without this callback."
+        )
+        fail(name, schedule, expected, advice)
+    if not callable(schedule):
+        advice = "`kt_extensions.schedules` and `kt_extensions.callbacks` have some."
+        fail(name, schedule, expected, advice)
 
 
 class StepDecay(ScheduledRate):
@@ -88,7 +108,7 @@ class StepDecay(ScheduledRate):
         factor: float,
         *,
         every: float | None = None,
-        milestones: Sequence[float] | None = None,
+        milestones: Iterable[float] | None = None,
         optimizers: str | Sequence[str] = "optimizer",
     ) -> None:
         schedule = schedules.step(factor, every=every, milestones=milestones)

@@ -25,14 +25,14 @@ class PlateauDecay(RateCallback):
     | rate | 0.1 | 0.1 | 0.1 | 0.1 | 0.05 | 0.05 | 0.05 |
 
     and 0.025 in epoch 7. A training that begins at epoch 0 begins anew. One with `initial_epoch`
-    goes on with the state that the callback has. A new callback takes the rate from the restored
-    optimizer, if there is one, and waits anew.
+    goes on with the state that the callback has. A new callback takes the rate from the optimizer,
+    if that has been restored or trained with these callbacks, and waits anew.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", 2016, section 3.4.
 
     Args:
         factor: The factor of each drop, above 0 and below 1.
-        monitor: The metric, by its name in the logs.
+        monitor: The metric, by its name in the logs. Epochs without it do not count.
         mode: `"min"`, `"max"`, or `"auto"` to tell it from the name.
         patience: Epochs without an improvement after which the rate drops, at least 1.
         min_delta: How much better than the best a metric must be to count as an improvement.
@@ -73,6 +73,7 @@ class PlateauDecay(RateCallback):
         self._drop, self._patience, self._cooldown = factor, patience, cooldown
         self._min_delta, self._min_rate = min_delta, min_rate
         self._monitor, self._sign = monitor, _sign(monitor, mode)
+        self._logged: set[str] = set()
         self._restart()
 
     def factor(self, now: Time, base: float) -> float:
@@ -92,7 +93,6 @@ class PlateauDecay(RateCallback):
     def _restart(self) -> None:
         self._factor, self._best = 1.0, None
         self._wait = self._cooling = 0
-        self._warned = False
 
     def _begin_at(self, epoch: int) -> None:
         if epoch == 0:
@@ -103,8 +103,8 @@ class PlateauDecay(RateCallback):
             self._factor = min(factor, 1.0)
 
     def _observe(self, logs: dict[str, Any]) -> None:
+        self._logged |= set(logs)
         if self._monitor not in logs:
-            self._warn(logs)
             return
         score = self._sign * float(logs[self._monitor])
         if math.isfinite(score) and (self._best is None or score < self._best - self._min_delta):
@@ -116,15 +116,15 @@ class PlateauDecay(RateCallback):
             self._factor *= self._drop
             self._wait, self._cooling = 0, self._cooldown
 
-    def _warn(self, logs: dict[str, Any]) -> None:
-        if not self._warned:
+    def _finish(self) -> None:
+        if self._logged and self._monitor not in self._logged:
             warnings.warn(
-                f"`PlateauDecay` waits for {self._monitor!r}, which is not in the logs of this "
-                f"epoch. These have: {sorted(logs)}. Epochs without it do not count. Pass "
+                f"`PlateauDecay` has waited for {self._monitor!r}, which no epoch had in its logs. "
+                f"These have: {sorted(self._logged)}. The rate has not been lowered. Pass "
                 "validation data to `fit`, or name another metric with `monitor`.",
                 stacklevel=2,
             )
-        self._warned = True
+        self._logged = set()
 
 
 def _sign(monitor: str, mode: str) -> int:

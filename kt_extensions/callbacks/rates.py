@@ -2,7 +2,8 @@
 
 Several callbacks may scale one rate: it is its base times the factors of all of them. The base is
 the rate that an optimizer has before the first of them changes it. It is remembered, for a second
-`fit` finds the optimizer with the rate with which the first one ended.
+`fit` finds the optimizer with the rate with which the first one ended. What others make of the rate
+in the course of a training changes the base.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ import keras
 class _Record:
     base: float
     last: float  # as the optimizer held it after it was set
+    batches: int = 0  # those that the optimizer had seen when the callbacks entered
     factors: dict[int, float] = field(default_factory=dict)  # by the callback's id
+    earlier: dict[int, float] = field(default_factory=dict)  # those that gave the rate `found`
+    found: float | None = None  # the rate with which an earlier training ended
     training: bool = False
 
 
@@ -63,6 +67,16 @@ class Rate:
         return self.current != _RECORDS[self.optimizer].last
 
     @property
+    def last(self) -> float:
+        """The rate of the latest batch, unless others have changed it within the epoch."""
+        return _RECORDS[self.optimizer].last
+
+    @property
+    def restored(self) -> bool:
+        """Whether the optimizer is no longer as it was when the callbacks entered."""
+        return self.changed_by_others or self.batches != _RECORDS[self.optimizer].batches
+
+    @property
     def batches(self) -> int:
         """How many batches the optimizer has seen."""
         each = self.optimizer.gradient_accumulation_steps or 1
@@ -74,15 +88,37 @@ class Rate:
         if record is None or self.changed_by_others:
             record = _RECORDS[self.optimizer] = _Record(self.current, self.current)
         elif record.training:  # The factors are an earlier training's.
-            record.factors, record.training = {}, False
+            record.factors, record.earlier, record.training = {}, {}, False
+            record.found = record.last
+        record.batches = self.batches
         record.factors[id(callback)] = 1.0
 
     def begin(self) -> None:
         """Closes the entry of callbacks."""
         _RECORDS[self.optimizer].training = True
 
-    def is_scaled_by_one(self) -> bool:
-        return len(_RECORDS[self.optimizer].factors) == 1
+    def find(self) -> None:
+        """Notes the present rate as the one with which an earlier training ended."""
+        record = _RECORDS[self.optimizer]
+        record.found, record.batches = self.current, self.batches
+
+    def recall(self, callback: object, factor: float) -> None:
+        """Notes the factor that a callback had at the end of the earlier training."""
+        _RECORDS[self.optimizer].earlier[id(callback)] = factor
+
+    def left_to(self, callback: object) -> float | None:
+        """Returns the factor of a callback by which the found rate is that of all, if there is."""
+        record = _RECORDS[self.optimizer]
+        others = [factor for key, factor in record.earlier.items() if key != id(callback)]
+        without = record.base * math.prod(others)
+        return None if record.found is None or without == 0 else record.found / without
+
+    def adopt(self) -> None:
+        """Takes what others have made of the rate into the base."""
+        record = _RECORDS[self.optimizer]
+        product = math.prod(record.factors.values())
+        if self.changed_by_others and product:
+            record.base, record.last = self.current / product, self.current
 
     def scale(self, callback: object, factor: float) -> None:
         """Sets the rate, with the factor of one callback."""

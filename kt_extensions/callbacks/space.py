@@ -34,6 +34,7 @@ class ScheduleSpace:
         warmup_epochs: The range of the epochs of the warm-up, 0 for none.
         epochs: After how many the cosine is at its end; `None` for those of `fit`.
         monitor: The metric of the plateau.
+        mode: Its direction, or `"auto"`.
 
     Example:
 
@@ -49,6 +50,7 @@ class ScheduleSpace:
     warmup_epochs: ranges.Range
     epochs: int | None
     monitor: str
+    mode: str
 
     @classmethod
     def of(
@@ -63,13 +65,14 @@ class ScheduleSpace:
         warmup_epochs: IntRange = (0, 5),
         epochs: int | None = None,
         monitor: str = "val_loss",
+        mode: str = "auto",
     ) -> ScheduleSpace:
         """Reads the arguments of `tunable_schedule`.
 
         Raises:
             ValueError: If one of them is not a range of such values.
         """
-        PlateauDecay(monitor=monitor)  # It checks the name, before the first trial.
+        PlateauDecay(monitor=monitor, mode=mode)  # It checks them, before the first trial.
         return cls(
             ranges.names("schedule", schedule, schedules.NAMES),
             (
@@ -82,6 +85,7 @@ class ScheduleSpace:
             ranges.integers("warmup_epochs", warmup_epochs, minimum=0),
             None if epochs is None else ranges.count("epochs", epochs),
             monitor,
+            mode,
         )
 
     def declare(self, hp: Any) -> list[RateCallback]:
@@ -109,7 +113,7 @@ class ScheduleSpace:
         if name == "cosine":
             return CosineDecay(None if self.epochs is None else max(self.epochs - warmup, 1))
         patience = values["schedule_patience"]
-        return PlateauDecay(values["drop"], patience=patience, monitor=self.monitor)
+        return PlateauDecay(values["drop"], patience=patience, monitor=self.monitor, mode=self.mode)
 
 
 def tunable_schedule(hp: Any, **arguments: Any) -> list[RateCallback]:
@@ -132,9 +136,10 @@ def tunable_schedule(hp: Any, **arguments: Any) -> list[RateCallback]:
 
     Args:
         hp: The hyperparameters of a trial.
-        **arguments: The ranges by the names above, and two that are not searched: `epochs`, after
+        **arguments: The ranges by the names above, and three that are not searched: `epochs`, after
             which the cosine is at its end, the warm-up included (by default the `epochs` of `fit`),
-            and `monitor`, the metric of the plateau (by default `"val_loss"`).
+            `monitor`, the metric of the plateau (by default `"val_loss"`), and its `mode`, `"min"`
+            or `"max"` where the name does not tell it.
 
     Returns:
         One callback, or none for a fixed rate without a warm-up.

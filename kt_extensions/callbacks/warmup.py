@@ -8,7 +8,7 @@ from typing import Any
 from kt_extensions import schedules
 from kt_extensions.callbacks.base import RateCallback
 from kt_extensions.callbacks.clock import Time
-from kt_extensions.callbacks.decays import ScheduledRate
+from kt_extensions.callbacks.decays import ScheduledRate, check_schedule
 from kt_extensions.schedules import Schedule
 
 
@@ -76,7 +76,8 @@ class WarmupDecay(LearningRateWarmup):
     Args:
         length: How long the warm-up takes, in epochs or steps.
         decay: Another callback of this module (`StepDecay`, `CosineDecay`, `PlateauDecay`,
-            `ScheduledRate`), whose own `optimizers` do not count, or a schedule in epochs.
+            `ScheduledRate`), whose own `optimizers` do not count, or a schedule in epochs. Not a
+            callback of Keras, which stands beside this one in `fit`.
         unit: The unit of `length`: `"epoch"` or `"step"`.
         start: The factor of the first batch, in [0, 1); above 0 if the shape is exponential.
         shape: `"linear"`, `"cosine"` or `"exponential"`.
@@ -103,7 +104,13 @@ class WarmupDecay(LearningRateWarmup):
         optimizers: str | Sequence[str] = "optimizer",
     ) -> None:
         super().__init__(length, unit=unit, start=start, shape=shape, optimizers=optimizers)
-        self._decay = decay if isinstance(decay, RateCallback) else ScheduledRate(decay)
+        if not isinstance(decay, RateCallback):
+            expected = (
+                "a callback of `kt_extensions.callbacks` or a function from epochs to a factor"
+            )
+            check_schedule("decay", decay, expected)
+            decay = ScheduledRate(decay)
+        self._decay = decay
 
     def factor(self, now: Time, base: float) -> float:
         if now.in_unit(self._unit) < self._length:
@@ -133,6 +140,9 @@ class WarmupDecay(LearningRateWarmup):
     def _observe(self, logs: dict[str, Any]) -> None:
         if self._ended_before(self._clock.epoch):
             self._decay._observe(logs)
+
+    def _finish(self) -> None:
+        self._decay._finish()
 
     def _found(self, factor: float) -> None:
         if self._ended_before(self._clock.epoch - 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import keras
 import numpy as np
@@ -22,6 +21,7 @@ from kt_extensions.callbacks import (
 from kt_extensions.snapshot import Continuation, read, snapshot_file
 
 BASE = 0.5
+KERAS_SCHEDULE = keras.optimizers.schedules.CosineDecay(0.1, 100)
 ONES = np.ones((8, 1), "float32")
 
 
@@ -142,6 +142,35 @@ def test_decay_after_a_warmup_in_steps():
     assert rates == close([0.25, 0.375, 0.5, 0.5, 0.5, 0.5, 0.05, 0.05])
 
 
+@pytest.mark.parametrize("length", [1, 2, 4, 5])
+def test_decay_after_a_warmup_in_steps_drops_after_whole_epochs(length):
+    callback = WarmupDecay(length, StepDecay(0.5, every=1), unit="step")
+    rates, _ = fit(callback, epochs=4, steps_per_epoch=3, data=endless())
+    assert rates[length:] == close([0.5 * 0.5 ** (step // 3) for step in range(12 - length)])
+
+
+def endless():
+    while True:
+        yield ONES[:2], ONES[:2]
+
+
+@pytest.mark.parametrize("read_once", [iter, lambda times: (time for time in times)])
+def test_milestones_may_be_read_only_once(read_once):
+    _, history = fit(StepDecay(0.1, milestones=read_once([1, 2])))
+    assert history["learning_rate"] == close([0.5, 0.05, 0.005])
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), -0.1, None, "high"])
+@pytest.mark.parametrize("wrap", [ScheduledRate, lambda schedule: WarmupDecay(1, schedule)])
+def test_factor_that_is_no_finite_number(factor, wrap):
+    callback = wrap(lambda time: factor)
+    expected = f"`factor` to be a finite number of at least 0. Received: factor={factor!r}."
+    with pytest.raises(ValueError) as error:
+        fit(callback)
+    assert expected in str(error.value)
+    assert type(callback).__name__ in str(error.value)
+
+
 @pytest.mark.parametrize("initial", [1, 2, 5])
 @pytest.mark.parametrize(
     "make",
@@ -211,55 +240,6 @@ def test_steps_per_execution():
     assert rates == close([0.1, 0.2, 0.3, 0.4])
 
 
-def batches():
-    for _ in range(4):
-        yield ONES[:2], ONES[:2]
-
-
-def data_of_unknown_length():
-    """Returns batches of unknown number, 4 in each epoch."""
-    tf = pytest.importorskip("tensorflow")
-    spec = tf.TensorSpec((2, 1), tf.float32)
-    return tf.data.Dataset.from_generator(batches, output_signature=(spec, spec))
-
-
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")
-def test_unknown_length_in_steps():
-    warmup = LearningRateWarmup(8, unit="step", start=0.2)
-    rates, history = fit(warmup, data=data_of_unknown_length())
-    assert rates == close([0.1 + 0.05 * step for step in range(8)] + [0.5] * 4)
-    assert history["learning_rate"] == close(rates[3::4])
-
-
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")
-def test_unknown_length_in_epochs_has_the_middle_of_the_first():
-    rates, _ = fit(LearningRateWarmup(2, start=0.2), data=data_of_unknown_length())
-    assert rates == close([*[0.2] * 4, 0.3, 0.35, 0.4, 0.45, *[0.5] * 4])
-
-
-@pytest.mark.filterwarnings("ignore:Your input ran out of data")
-@pytest.mark.parametrize("source", ["state", "optimizer"])
-@pytest.mark.parametrize("unit", ["epoch", "step"])
-def test_unknown_length_of_a_resumed_training(unit, source):
-    first, second = (
-        LearningRateWarmup(12 if unit == "step" else 3, unit=unit, start=0.2) for _ in range(2)
-    )
-    model = make_model()
-    if source == "state":
-        fit(first, model, data=data_of_unknown_length(), epochs=1)
-        second.set_state(json.loads(json.dumps(first.get_state())))
-    else:
-        fit(first, model, epochs=1)
-    rates, _ = fit(second, model, data=data_of_unknown_length(), epochs=3, initial_epoch=1)
-    assert rates == close([0.1 + 0.4 * step / 12 for step in range(4, 12)])
-
-
-def test_plateau_lowers_the_rate_after_epochs_without_improvement():
-    losses = [1.0, 0.8, 0.9, 0.8, 0.7, 0.7, 0.7, 0.6]
-    history = stalled(PlateauDecay(0.5, patience=2), losses)
-    assert history == close([0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125])
-
-
 class Metric(keras.callbacks.Callback):
     """Puts a metric into the logs."""
 
@@ -275,55 +255,6 @@ def stalled(callback, values, name="val_loss", **settings):
     """Returns the rate of each epoch in which a metric had these values."""
     settings = {"epochs": len(values), **settings}
     return fit([Metric(values, name), callback], **settings)[1]["learning_rate"]
-
-
-@pytest.mark.parametrize(("name", "mode"), [("val_accuracy", "auto"), ("score", "max")])
-def test_plateau_of_a_maximized_metric(name, mode):
-    values = [0.1, 0.2, 0.3, 0.3, 0.4]
-    rates = stalled(PlateauDecay(0.5, monitor=name, mode=mode, patience=1), values, name)
-    assert rates == close([0.5, 0.5, 0.5, 0.5, 0.25])
-
-
-def test_plateau_cools_down_and_keeps_a_least_rate():
-    callback = PlateauDecay(0.1, patience=1, cooldown=2, min_rate=0.02)
-    rates = stalled(callback, [1.0] * 8)
-    assert rates == close([0.5, 0.5, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02])
-
-
-def test_plateau_needs_an_improvement_of_min_delta():
-    callback = PlateauDecay(0.5, patience=2, min_delta=0.1)
-    assert stalled(callback, [1.0, 0.95, 0.92, 0.8]) == close([0.5, 0.5, 0.5, 0.25])
-
-
-def test_plateau_takes_what_is_not_finite_for_no_improvement():
-    callback = PlateauDecay(0.5, patience=1)
-    assert stalled(callback, [1.0, float("nan"), -float("inf")]) == close([0.5, 0.5, 0.25])
-
-
-def test_plateau_counts_after_the_warmup():
-    callback = WarmupDecay(2, PlateauDecay(0.5, patience=1))
-    assert stalled(callback, [1.0] * 6)[2:] == close([0.5, 0.5, 0.25, 0.125])
-
-
-@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: WarmupDecay(1, c)])
-@pytest.mark.parametrize("cut", [1, 3, 4, 6])
-def test_plateau_goes_on_with_its_state(cut, wrap):
-    losses = [1.0, 0.8, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7]
-
-    def make():
-        return wrap(PlateauDecay(0.5, patience=2, cooldown=1))
-
-    whole = stalled(make(), losses)
-    first, second = make(), make()
-    start = stalled(first, losses, epochs=cut)
-    second.set_state(json.loads(json.dumps(first.get_state())))
-    assert start + stalled(second, losses, initial_epoch=cut) == close(whole)
-
-
-def test_plateau_without_state_takes_the_rate_of_the_restored_optimizer():
-    callbacks = [Restore(), PlateauDecay(0.1, patience=1)]
-    _, history = fit([Metric([1.0] * 5), *callbacks], epochs=5, initial_epoch=3)
-    assert history["learning_rate"] == close([0.05, 0.05])
 
 
 class Subclassed(keras.Model):
@@ -364,115 +295,6 @@ def test_promoted_trial_has_the_rates_of_one_never_cut(make_new, make, expected,
     assert history.history["learning_rate"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_plateau_begins_anew_with_epoch_0():
-    callback, model = PlateauDecay(0.5, patience=1), make_model()
-    for _ in range(2):
-        assert stalled(callback, [1.0] * 3, model=model) == close([0.5, 0.5, 0.25])
-
-
-def test_missing_metric_warns_once():
-    with pytest.warns(UserWarning, match="'val_loss'.*'learning_rate'.*monitor") as warned:
-        fit(PlateauDecay(), epochs=3)
-    assert len([w for w in warned if "PlateauDecay" in str(w.message)]) == 1
-
-
-def test_mixed_precision_with_loss_scaling():
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(BASE), initial_scale=8.0)
-    rates, history = fit(WarmupDecay(1, StepDecay(0.1, every=1)), make_model(optimizer))
-    expected = [*factors(schedules.warmup(1), [0]), *[0.5] * 4, *[0.05] * 4]
-    assert rates == close(expected)
-    assert history["learning_rate"] == close(expected[3::4])
-
-
-def test_gradient_accumulation_counts_batches():
-    optimizer = keras.optimizers.SGD(BASE, gradient_accumulation_steps=2)
-    rates, _ = fit(LearningRateWarmup(8, unit="step", start=0.2), make_model(optimizer), epochs=2)
-    assert rates == close([0, 0.15, 0, 0.25, 0, 0.35, 0, 0.45])
-
-
-needs_state_in_the_model = pytest.mark.skipif(
-    keras.config.backend() == "jax", reason="the model's `train_step` is for other backends"
-)
-
-
-class Rivals(keras.Model):
-    """A model with two optimizers, which it applies by turns."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = keras.layers.Dense(1)
-        self.second = keras.layers.Dense(1)
-        self.first_optimizer = keras.optimizers.SGD(0.5)
-        self.second_optimizer = keras.optimizers.SGD(0.05)
-
-    def call(self, x):
-        return self.second(self.first(x))
-
-    def train_step(self, data):
-        self(data[0])
-        for layer, optimizer in (
-            (self.first, self.first_optimizer),
-            (self.second, self.second_optimizer),
-        ):
-            variables = layer.trainable_variables
-            optimizer.apply([keras.ops.zeros_like(v) for v in variables], variables)
-        return {"loss": keras.ops.zeros(())}
-
-
-def rivals():
-    model = Rivals()
-    model.compile(optimizer=None)
-    return model
-
-
-@needs_state_in_the_model
-def test_several_optimizers():
-    names = ["first_optimizer", "second_optimizer"]
-    model = rivals()
-    history = model.fit(
-        ONES, ONES, epochs=3, verbose=0, callbacks=[StepDecay(0.1, every=1, optimizers=names)]
-    )
-    assert history.history["learning_rate_first_optimizer"] == close([0.5, 0.05, 0.005])
-    assert history.history["learning_rate_second_optimizer"] == close([0.05, 0.005, 0.0005])
-
-
-@needs_state_in_the_model
-def test_one_of_several_optimizers():
-    model = rivals()
-    callback = StepDecay(0.1, every=1, optimizers="second_optimizer")
-    history = model.fit(ONES, ONES, epochs=2, verbose=0, callbacks=[callback])
-    assert history.history["learning_rate"] == close([0.05, 0.005])
-    assert rate_of(model.first_optimizer) == close(0.5)
-
-
-@pytest.mark.skipif(
-    not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
-)
-def test_optimizers_of_parts_of_a_model():
-    parts = {"slow/.*": keras.optimizers.SGD(0.05)}
-    optimizer = keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5), parts)
-    )
-    layers = [keras.layers.Dense(1), keras.layers.Dense(1, name="slow")]
-    model = keras.Sequential([keras.Input((1,)), *layers])
-    model.compile(optimizer, loss="mse")
-    history = model.fit(ONES, ONES, epochs=2, verbose=0, callbacks=[StepDecay(0.1, every=1)])
-    ends = [history.history[f"learning_rate_optimizer_{i}"][-1] for i in range(2)]
-    assert sorted(ends) == close([0.005, 0.05])
-
-
-def test_model_without_such_an_optimizer():
-    with pytest.raises(ValueError, match=r"model\.optimizer.*Received: Rivals.*Compile"):
-        rivals().fit(ONES, ONES, verbose=0, callbacks=[StepDecay(0.1, every=1)])
-
-
-def test_optimizer_with_a_schedule_of_its_own():
-    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
-    model = make_model(keras.optimizers.SGD(schedule))
-    with pytest.raises(ValueError, match=r"an optimizer SGD with a schedule of its own.*Pass"):
-        fit(StepDecay(0.1, every=1), model)
-
-
 def test_copies_are_independent():
     original = WarmupDecay(1, PlateauDecay(0.5, patience=1))
     rates = [stalled(copy.deepcopy(original), [1.0] * 5) for _ in range(2)]
@@ -490,6 +312,7 @@ def test_copies_are_independent():
         (lambda: LinearScaling(64, reference="32"), "`reference` to be a positive number of rows"),
         (lambda: LinearScaling(64, reference=32, warmup=-1), "`warmup` to be a number of epochs"),
         (lambda: ScheduledRate(0.1), "`schedule` to be a function"),
+        (lambda: ScheduledRate(KERAS_SCHEDULE), "`LearningRateSchedule` returns whole rates: take"),
         (lambda: StepDecay(0.1), "`every` to be given, or else `milestones`"),
         (lambda: StepDecay(2, every=1), "`factor` to be a number above 0 and of at most 1"),
         (lambda: CosineDecay(0), "`epochs` to be a positive number or None"),
@@ -499,7 +322,12 @@ def test_copies_are_independent():
         (lambda: PlateauDecay(monitor="score"), "monitor='score'. Pass `mode='min'`"),
         (lambda: PlateauDecay(min_rate=-1), "`min_rate` to be a number of at least 0"),
         (lambda: StepDecay(0.1, every=1, optimizers=[]), "`optimizers` to be the name"),
-        (lambda: WarmupDecay(1, 0.5), "`schedule` to be a function"),
+        (lambda: WarmupDecay(1, 0.5), "`decay` to be a callback of `kt_extensions.callbacks` or a"),
+        (lambda: WarmupDecay(1, keras.callbacks.ReduceLROnPlateau()), "Received: decay=<keras"),
+        (
+            lambda: WarmupDecay(1, KERAS_SCHEDULE),
+            "`LearningRateSchedule` returns whole rates: take",
+        ),
     ],
 )
 def test_bad_arguments(make, message):

@@ -101,6 +101,22 @@ def test_cosine_ends_with_the_training_or_where_told(epochs, length):
     assert rates(callbacks) == times(whole)
 
 
+def test_cosine_has_an_epoch_left_after_a_warmup_longer_than_it_all():
+    callbacks = chosen({"schedule": "cosine", "warmup_epochs": 3}, epochs=2)
+    assert rates(callbacks) == times(
+        schedules.join([schedules.warmup(3), schedules.cosine(1)], [3])
+    )
+
+
+def test_direction_of_a_metric_whose_name_does_not_tell_it():
+    arguments = {"monitor": "val_score", "mode": "max", "drop": 0.5, "schedule_patience": 1}
+    [callback] = chosen({}, schedule="plateau", warmup_epochs=0, **arguments)
+    scores = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(val_score=[1.0, 2.0, 1.0, 3.0][epoch])
+    )
+    assert rates([scores, callback], epochs=4) == pytest.approx([0.5, 0.5, 0.5, 0.25])
+
+
 def test_space_is_read_before_hyperparameters_are_known():
     space = ScheduleSpace.of(schedule=["fixed", "cosine"], warmup_epochs=[0, 5])
     hp = kt.HyperParameters()
@@ -116,7 +132,8 @@ def test_space_is_read_before_hyperparameters_are_known():
         ({"step_epochs": (0, 5)}, "`step_epochs` to be an integer of at least 1"),
         ({"warmup_epochs": (5, 0)}, "Swap the two ends: (0, 5)"),
         ({"epochs": 0}, "`epochs` to be an integer of at least 1"),
-        ({"monitor": "score"}, "monitor='score'"),
+        ({"monitor": "score"}, "monitor='score'. Pass `mode='min'` or `mode='max'`"),
+        ({"mode": "up"}, "`mode` to be 'auto', 'min' or 'max'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -97,6 +97,8 @@ def test_staircase(time):
         (lambda: schedules.step(0.5, milestones=[math.nan]), "`milestones` to be positive numbers"),
         (lambda: schedules.cosine(0), "`length` to be a positive number"),
         (lambda: schedules.cosine(1, final=2), "`final` to be a fraction"),
+        (lambda: schedules.step(0.5, milestones=iter([2, 1])), "Received: milestones=(2, 1)"),
+        (lambda: schedules.join([schedules.constant(), 0.5], [2]), "write `constant(0.5)`"),
         (lambda: schedules.join([], []), "`boundaries` to be one fewer than the schedules"),
     ],
 )
@@ -110,6 +112,12 @@ def test_milestones_may_be_an_array():
     times = np.array([1, 4])
     assert [schedules.step(0.5, milestones=times)(t) for t in (0, 1, 4)] == [1.0, 0.5, 0.25]
     assert schedules.join([schedules.constant()] * 3, times)(9) == 1.0
+
+
+@pytest.mark.parametrize("read_once", [iter, lambda times: (time for time in times)])
+def test_milestones_may_be_read_only_once(read_once):
+    decay = schedules.step(0.5, milestones=read_once([1, 4]))
+    assert [decay(t) for t in (0, 1, 4)] == [1.0, 0.5, 0.25]
 
 
 def test_keras_is_not_imported():
