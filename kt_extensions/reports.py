@@ -187,7 +187,7 @@ class Reports:
             epoch: Number of the epoch, from 0.
             logs: Keras' metrics. Those with several values are left out.
         """
-        values = {name: as_json(value) for name, value in _numbers(logs).items()}
+        values = {name: as_json(value) for name, value in numbers(logs).items()}
         place = {"execution": execution, "epoch": epoch}
         self._write(trial_id, {"event": "epoch", **place, "logs": values})
 
@@ -255,7 +255,7 @@ class Message(NamedTuple):
 
     Args:
         execution: Number of the execution, from 0.
-        planned: Epochs after which it ends.
+        planned: Epochs after which it ends, 0 if that is not known.
         logs: Keras' metrics of the epoch.
 
     Example:
@@ -273,7 +273,7 @@ class Message(NamedTuple):
     def metrics(self) -> dict[str, float]:
         """Returns the metrics to send."""
         place = f"epoch:{self.execution}:{self.planned}:"
-        return {place + name: value for name, value in _numbers(self.logs).items()}
+        return {place + name: value for name, value in numbers(self.logs).items()}
 
     @classmethod
     def of(cls, metrics: Mapping[str, float]) -> Message | None:
@@ -314,13 +314,13 @@ class Score(NamedTuple):
         return cls(int(number), *metrics.values())
 
 
-def _numbers(logs: Mapping[str, Any]) -> Logs:
+def numbers(logs: Mapping[str, Any]) -> Logs:
     """Returns the metrics that are one number; others, such as a score for each class, are not."""
-    numbers: Logs = {}
+    found: Logs = {}
     for name, value in logs.items():
         with contextlib.suppress(TypeError, ValueError):
-            numbers[name] = float(value)
-    return numbers
+            found[name] = float(value)
+    return found
 
 
 def pruned_message(reason: str | None) -> str:

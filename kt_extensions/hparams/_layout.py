@@ -1,13 +1,15 @@
 """Where a search's runs lie: `LOGDIR/PROJECT/SEARCH_ID/TRIAL/execution<k>`.
 
-The search's id is kept in the project folder. It survives a resume, and is new after an overwrite,
-whose old runs are then deleted. A trial that runs again gets new runs, because TensorBoard keeps
-the first summary of a run for ever.
+The search's id is kept in the project folder. It survives a resume, also under another name. It is
+new after an overwrite, whose old runs are then deleted, and in a copy of a project. A trial that
+runs again gets new runs, because TensorBoard keeps the first summary of a run for ever.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import glob
+import hashlib
 import json
 import os
 import re
@@ -22,6 +24,7 @@ from kt_extensions.hparams._events import ENDED_SUFFIX, write_atomically
 
 _ID_FILE = "hparams_search_id"
 _MARKER = "search.json"
+_Markers = dict[str, dict[str, Any]]  # by the folder of the search
 _RUN = re.compile(r"execution(?P<execution>\d+)(?:-run(?P<attempt>\d+))?")
 
 
@@ -53,9 +56,14 @@ def open_search(log_dir: str, project_dir: str, project_name: str) -> SearchFold
     name = re.sub(r"[^\w.-]+", "-", project_name).lstrip(".") or "project"
     siblings = os.path.join(log_dir, name)
     origin = _origin(project_dir)
-    others = _other_searches(siblings, search_id, origin)
-    path = os.path.join(siblings, search_id)
-    label = _read_marker(path).get("label") or (f"{name}-{search_id}" if others else name)
+    known = _known_searches(log_dir)
+    path = _place(siblings, search_id, project_dir, known)
+    label = known.pop(path, {}).get("label")
+    for folder in [folder for folder in known if _same_project(known[folder], origin)]:
+        remove(folder)
+        del known[folder]
+    is_alone = siblings not in map(os.path.dirname, known)
+    label = label or (name if is_alone else f"{name}-{os.path.basename(path)}")
     marker = json.dumps({"label": label, **origin}, indent=2)
     write_atomically(os.path.join(path, _MARKER), marker.encode())
     return SearchFolder(path, label)
@@ -95,11 +103,52 @@ def remove(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _place(siblings: str, search_id: str, project_dir: str, known: _Markers) -> str:
+    """Returns the folder of a search: by its id, unless that is of a project it was copied from."""
+    path = os.path.join(siblings, search_id)
+    own = [
+        folder
+        for folder, marker in known.items()
+        if os.path.basename(folder) == search_id and not _is_another(marker, search_id, project_dir)
+    ]
+    renamed = [folder for folder in own if known[folder].get("host") == socket.gethostname()]
+    if renamed and path not in own:
+        return renamed[0]
+    is_copy = path in known and path not in own
+    return os.path.join(siblings, _renewed_id(project_dir, search_id)) if is_copy else path
+
+
+def _is_another(marker: dict[str, Any], search_id: str, project_dir: str) -> bool:
+    """Whether the project of a marker is still there, with the same id, and is not this one."""
+    project = str(marker.get("project"))
+    try:
+        return _read_id(project) == search_id and not os.path.samefile(project, project_dir)
+    except OSError:  # it is gone, or on another machine
+        return False
+
+
 def _search_id(project_dir: str) -> str:
+    if not os.path.exists(os.path.join(project_dir, _ID_FILE)):
+        new = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
+        gfiles.create_text(os.path.join(project_dir, _ID_FILE), new)
+    return _read_id(project_dir)
+
+
+def _renewed_id(project_dir: str, copied: str) -> str:
+    """Gives a copy an id of its own, the same one whichever of its workers comes first."""
     path = os.path.join(project_dir, _ID_FILE)
-    if not os.path.exists(path):
-        gfiles.create_text(path, f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}")
     with open(path, encoding="utf-8") as file:
+        noted, state = file.read().strip(), os.fstat(file.fileno())
+    if noted != copied:
+        return noted
+    told = f"{os.path.realpath(path)} {state.st_ino} {state.st_ctime_ns}"
+    new = f"{copied}-{hashlib.sha256(told.encode()).hexdigest()[:4]}"
+    write_atomically(path, new.encode())
+    return new
+
+
+def _read_id(project_dir: str) -> str:
+    with open(os.path.join(project_dir, _ID_FILE), encoding="utf-8") as file:
         return file.read().strip()
 
 
@@ -112,17 +161,10 @@ def _origin(project_dir: str) -> dict[str, Any]:
     }
 
 
-def _other_searches(siblings: str, search_id: str, origin: dict[str, Any]) -> list[str]:
-    others = []
-    for name in _names(siblings):
-        folder = os.path.join(siblings, name)
-        if name == search_id or not os.path.isfile(os.path.join(folder, _MARKER)):
-            continue
-        if _same_project(_read_marker(folder), origin):
-            remove(folder)
-        else:
-            others.append(folder)
-    return others
+def _known_searches(log_dir: str) -> _Markers:
+    """Returns the markers of all searches in a log folder, by their folders."""
+    paths = sorted(glob.glob(os.path.join(glob.escape(log_dir), "*", "*", _MARKER)))
+    return {os.path.dirname(path): _read_marker(os.path.dirname(path)) for path in paths}
 
 
 def _same_project(marker: dict[str, Any], origin: dict[str, Any]) -> bool:

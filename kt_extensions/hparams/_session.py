@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import time
 import warnings
@@ -16,8 +17,9 @@ from kt_extensions.hparams import _layout as layout
 from kt_extensions.hparams._earlier import Earlier, earlier_of
 from kt_extensions.hparams._events import EventFile
 from kt_extensions.hparams._experiment import Columns
-from kt_extensions.hparams._record import Trained, write_start
+from kt_extensions.hparams._record import Point, Trained, write_start
 from kt_extensions.logs.base import TrainingLog
+from kt_extensions.reports import numbers
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
@@ -62,30 +64,39 @@ class Attempt:
         self._clock = time.monotonic()  # which nobody sets back
         self.executions: dict[int, Execution] = {}
         self._folder = folder
-        earlier = layout.runs_of(folder)
-        self._number = max(earlier, default=0) + 1
-        self._earlier = [run for runs in earlier.values() for run in runs]
 
     def execution(self, index: int) -> Execution:
-        run = layout.run_path(self._folder, index, self._number)
-        return self.executions.setdefault(index, Execution(self, index, run))
+        return self.executions.setdefault(index, Execution(self, index))
+
+    def run(self, index: int) -> str:
+        """The run of an execution."""
+        return layout.run_path(self._folder, index, self._number)
+
+    @functools.cached_property
+    def _earlier(self) -> dict[int, list[str]]:
+        """The runs of earlier attempts, as they are when the training begins."""
+        return layout.runs_of(self._folder)
+
+    @property
+    def _number(self) -> int:
+        return max(self._earlier, default=0) + 1
 
     def earlier(self, index: int) -> Earlier | None:
         """What an execution may go on from; to be asked before `write_start`."""
         return earlier_of(self.trial, self._folder, index, self.objective.name)
 
-    def begun(self) -> list[Execution]:
-        """The executions that have a run; if nothing was trained, the first is given one now."""
+    def begun(self) -> list[Trained]:
+        """What has a run of its own; if nothing was trained, the first execution gets one now."""
         if not any(execution.has_begun for execution in self.executions.values()):
             self.execution(0).begin()
-        return [execution for execution in self.executions.values() if execution.has_begun]
+        return [execution.trained for execution in self.executions.values() if execution.has_begun]
 
     def write_start(self, run: str) -> None:
         """Writes a run's values and then deletes what earlier attempts left."""
         self.columns.add(columns_of.hyperparameter_columns(self.trial.hyperparameters))
         write_start(run, self.group, self.began, self._number, self.trial.hyperparameters)
-        while self._earlier:
-            layout.remove(self._earlier.pop())
+        for earlier in itertools.chain(*self._earlier.values()):
+            layout.remove(earlier)
 
     @property
     def epochs(self) -> int:
@@ -102,30 +113,40 @@ class Attempt:
             execution.close()
 
 
-class Execution(Trained):
+class Execution:
     """One training of a trial's model, and one run of TensorBoard's.
 
     KerasTuner deep-copies callbacks: a copy of a callback reports to the same execution.
     """
 
-    def __init__(self, attempt: Attempt, index: int, run: str) -> None:
-        super().__init__(run)
+    def __init__(self, attempt: Attempt, index: int) -> None:
         self.has_begun = False
+        self.epochs = 0
         self._attempt = attempt
         self._index = index
         self._earlier: Earlier | None = None
+        self._best: list[Point] = []
+        self._before: list[Point] = []
         self._files: dict[str, EventFile] = {}
         self._seen: set[tuple[str, str]] = set()
         self._last_step = -1
-        self.epochs = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Execution:
         return self
 
+    @property
+    def trained(self) -> Trained:
+        """What the end of the trial has to know of it."""
+        return Trained(self._run, self._best, self._before)
+
+    @property
+    def _run(self) -> str:
+        return self._attempt.run(self._index)
+
     def begin(self) -> None:
         if not self.has_begun:
             self._earlier = self._attempt.earlier(self._index)
-            self._attempt.write_start(self.run)
+            self._attempt.write_start(self._run)
             self.has_begun = True
 
     def log_epoch(self, epoch: int, logs: Mapping[str, float], rate: float | None) -> None:
@@ -133,8 +154,9 @@ class Execution(Trained):
         self._last_step = step
         self._take_up(step)
         self.epochs += 1
-        self._remember_best(step, time.time(), logs)
-        groups = _by_group(logs)
+        known = numbers(logs)
+        self._remember_best(step, time.time(), known)
+        groups = _by_group(known)
         if rate is not None:
             groups["train"].setdefault("learning_rate", rate)
         for group, scalars in groups.items():
@@ -152,19 +174,20 @@ class Execution(Trained):
             for event in earlier.before(step, group):
                 self._file(group).write(event)
         if not earlier.same_trial:
-            self.before = [point for point in earlier.objective if point[0] < step]
+            self._before = [point for point in earlier.objective if point[0] < step]
             return
         for epoch, (wall_time, logs) in earlier.logs(step).items():
             self.epochs += 1
             self._remember_best(epoch, wall_time, logs)
 
+    @tolerant
     def close(self) -> None:
         while self._files:
             self._files.popitem()[1].close()
 
     def _file(self, group: str) -> EventFile:
         if group not in self._files:
-            self._files[group] = EventFile(f"{self.run}/{group}")
+            self._files[group] = EventFile(f"{self._run}/{group}")
         return self._files[group]
 
     def _remember_best(self, step: int, wall_time: float, logs: Mapping[str, float]) -> None:
@@ -173,10 +196,10 @@ class Execution(Trained):
         if not objective.has_value(logs):
             return
         value = float(objective.get_value(logs))
-        if self.best and not objective.better_than(value, self.best[-1][2]):
-            value = self.best[-1][2]
+        if self._best and not objective.better_than(value, self._best[-1][2]):
+            value = self._best[-1][2]
         if math.isfinite(value):
-            self.best.append((step, wall_time, value))
+            self._best.append((step, wall_time, value))
 
     def _add_columns(self, groups: Mapping[str, Mapping[str, float]]) -> None:
         names = [(group, name) for group, scalars in groups.items() for name in scalars]
@@ -219,9 +242,9 @@ def _by_group(logs: Mapping[str, float]) -> dict[str, dict[str, float]]:
     groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
     for name, value in logs.items():
         if name.startswith("val_"):
-            groups["validation"][name.removeprefix("val_")] = float(value)
+            groups["validation"][name.removeprefix("val_")] = value
         else:
-            groups["train"][name] = float(value)
+            groups["train"][name] = value
     return groups
 
 

@@ -12,7 +12,6 @@ from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_p
 from tensorboard.plugins.image import metadata as images
 from tensorboard.plugins.text import metadata as texts
 
-from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.hparams._events import write_events
 from kt_extensions.logs.markdown import markdown
 from kt_extensions.searches import SearchView
@@ -63,8 +62,7 @@ def _image(tag: str, figure: Any) -> Any:
 def _images(search: SearchView) -> list[Any]:
     from kt_extensions.plots.kinds import fitting
 
-    drawn = changed(search, without_formulas)
-    images = (_drawn(kind, drawn) for kind in fitting(drawn))
+    images = (_drawn(kind, search) for kind in fitting(search))
     return [image for image in images if image is not None]
 
 

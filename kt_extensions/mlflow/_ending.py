@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.html_report import write_report
 from kt_extensions.logs.markdown import markdown
 from kt_extensions.mlflow._model import log_model
@@ -76,7 +75,7 @@ def _write_findings(search: SearchRun, view: SearchView) -> None:
     search.run.text(_written(results_of(view).to_csv), "results.csv")
     if importlib.util.find_spec("matplotlib") is not None and view.trials:
         search.run.text(_written(lambda file: write_report(view, file)), "report.html")
-        _write_figures(search, changed(view, without_formulas))
+        _write_figures(search, view)
 
 
 def _write_figures(search: SearchRun, view: SearchView) -> None:

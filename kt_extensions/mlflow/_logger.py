@@ -16,7 +16,7 @@ from kt_extensions.logs.attaching import attach
 from kt_extensions.logs.base import not_begun
 from kt_extensions.mlflow._ending import end, view_at_end
 from kt_extensions.mlflow._search import SearchRun, params_of, tags_of
-from kt_extensions.mlflow._server import Server, import_mlflow
+from kt_extensions.mlflow._server import Server, Unsent, import_mlflow
 from kt_extensions.mlflow._trial import Attempt, Execution, result_of
 from kt_extensions.objectives import several
 from kt_extensions.reports import FINISHED, read_report
@@ -181,7 +181,7 @@ class MLflowLogger:
                 f"The MLflow server {self.tracking_uri!r} is away, and a part of the log was not "
                 "sent. To send it, run the program again, or `kt-extensions mlflow "
                 f"{search.folder} --tracking-uri {self.tracking_uri}`.",
-                RuntimeWarning,
+                Unsent,
                 stacklevel=3,
             )
 
@@ -209,6 +209,11 @@ class MLflowLogger:
     def unsent(self) -> int:
         """How many parts of the log wait for the server."""
         return self._server.waiting
+
+    @property
+    def problem(self) -> str:
+        """Why they wait, as MLflow puts it."""
+        return self._server.problem
 
     def _begin(self, trial: Any) -> Attempt:
         attempt = self._attempts[trial.trial_id] = self._new_attempt(trial)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import types
+import warnings
 from typing import Any
 
 import keras_tuner as kt
 
 from kt_extensions.logs.recorded import recorded
 from kt_extensions.mlflow._logger import MLflowLogger
+from kt_extensions.mlflow._server import Unsent
 from kt_extensions.reports import FINISHED
 
 
@@ -51,11 +53,13 @@ def write_project(
         get_space=kt.HyperParameters,
     )
     logger = MLflowLogger(tracking_uri, experiment_name)
-    logger.on_search_begin(oracle, os.fspath(project), search.name)
-    logger.on_search_end()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Unsent)  # no search goes on
+        logger.on_search_begin(oracle, os.fspath(project), search.name)
+        logger.on_search_end()
     if logger.unsent:
         raise ConnectionError(
-            f"Expected an MLflow server at {logger.tracking_uri!r}. Received no answer. Start it, "
-            "or correct the address."
+            f"Expected an MLflow server at {logger.tracking_uri!r}. Received no answer: "
+            f"{logger.problem} Start it, or correct the address."
         )
     return sum(trial.status in FINISHED for trial in trials.values())

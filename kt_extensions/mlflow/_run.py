@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -15,6 +16,7 @@ from kt_extensions.mlflow._server import GONE, Server, import_mlflow
 _TAG = 5000  # characters; older servers take no more
 _PARAM = 6000
 _NAME = 250
+_HASH = 6
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # which page MLflow shows of it
 
 
@@ -187,12 +189,25 @@ def read_note(path: str) -> dict[str, Any]:
 def clean(name: str) -> str:
     """Returns a name that MLflow takes for a metric, a parameter or a tag.
 
+    What has to be changed gets a hash, so that names which differ still do, in every run.
+
     Example:
-        >>> clean("units[0]"), clean("../a")
-        ('units_0_', '_/a')
+        >>> clean("units/rate"), clean("units[0]"), clean("units(0)")
+        ('units/rate', 'units_0_-a6d4d1', 'units_0_-bd9b36')
     """
-    parts = [re.sub(r"[^\w.\- ]", "_", part) for part in name.split("/")]
-    return "/".join("_" if part.strip(".") == "" else part for part in parts)[:_NAME]
+    cleaned = "/".join(map(_clean_part, name.split("/")))
+    return cleaned if len(cleaned) <= _NAME else _marked(cleaned[: _NAME - _HASH - 1], name)
+
+
+def _clean_part(part: str) -> str:
+    cleaned = re.sub(r"[^\w.\- ]", "_", part)
+    if not cleaned.strip("."):
+        cleaned = "_"
+    return part if cleaned == part else _marked(cleaned, part)
+
+
+def _marked(cleaned: str, name: str) -> str:
+    return f"{cleaned}-{hashlib.sha256(name.encode()).hexdigest()[:_HASH]}"
 
 
 def _tags(tags: Mapping[str, Any]) -> dict[str, str]:

@@ -16,6 +16,11 @@ Operation = Callable[[Any], Any]
 GONE = object()
 """The answer about what the server does not have."""
 
+
+class Unsent(RuntimeWarning):
+    """Says to a program that searches that a part of its log waits for the server."""
+
+
 _EVERY = 1.0  # seconds between two sendings of curves
 _PAUSE = 5.0  # seconds at least before a server that was away is tried again
 _SHARE = 10  # and so many times as long as the try has taken
@@ -49,6 +54,9 @@ class Server:
 
     Args:
         tracking_uri: Where the server or the store is.
+
+    Attributes:
+        problem: Why the server was away when it was last tried.
     """
 
     def __init__(self, tracking_uri: str) -> None:
@@ -57,6 +65,7 @@ class Server:
         self._waiting: deque[Operation] = deque()
         self._next_try = self._next_sending = 0.0
         self._told: set[str] = set()
+        self.problem = ""
 
     def add(self, operation: Operation) -> None:
         """Keeps an operation until `send` is called."""
@@ -123,7 +132,9 @@ class Server:
         except Exception as error:  # stores of artifacts raise what they like
             if is_temporary(error):
                 self._next_try = time.monotonic() + max(_PAUSE, _SHARE * (time.monotonic() - began))
-                self._warn("cannot be reached", error, "What waits is sent when it is back.")
+                self.problem = str(error)
+                follows = "The search goes on. What waits is sent when it is back."
+                self._warn("cannot be reached", error, follows, Unsent)
                 return False
             self._warn("has refused a part of the log", error, "That part is left out.")
         return True
@@ -133,14 +144,15 @@ class Server:
             self._client = import_mlflow().MlflowClient(tracking_uri=self.tracking_uri)
         return self._client
 
-    def _warn(self, what: str, error: Exception, follows: str) -> None:
+    def _warn(
+        self, what: str, error: Exception, follows: str, category: type[Warning] = RuntimeWarning
+    ) -> None:
         kind = f"{what} {getattr(error, 'error_code', type(error).__name__)}"
         if kind not in self._told:
             self._told.add(kind)
             warnings.warn(
-                f"The MLflow server {self.tracking_uri!r} {what}: {error} The search goes on. "
-                f"{follows}",
-                RuntimeWarning,
+                f"The MLflow server {self.tracking_uri!r} {what}: {error} {follows}",
+                category,
                 stacklevel=2,
             )
 

@@ -11,7 +11,7 @@ from kt_extensions import wording
 from kt_extensions.logs.trial_facts import active_values, value_at_best
 from kt_extensions.mlflow._run import Run
 from kt_extensions.mlflow._server import Server
-from kt_extensions.reports import FINISHED, TrialReport, is_pruned, read_report
+from kt_extensions.reports import FINISHED, TrialReport, is_pruned, numbers, read_report
 
 _STATUSES = {"COMPLETED": "FINISHED", "FAILED": "FAILED", "INVALID": "FAILED"}
 
@@ -115,8 +115,8 @@ class Execution:
         """Writes an epoch; those of a second `fit` come after those of the first."""
         self._last_step = step = epoch if epoch > self._last_step else self._last_step + 1
         self._attempt.epochs += 1
-        finite = {self._prefix + name: float(value) for name, value in logs.items()}
-        self._attempt.run.metrics(_finite(finite), step)
+        metrics = {self._prefix + name: value for name, value in numbers(logs).items()}
+        self._attempt.run.metrics(_finite(metrics), step)
 
     def close(self) -> None:
         """Does nothing: what waits is sent with the trial's result."""

@@ -489,8 +489,8 @@ def test_a_server_that_is_away_costs_no_search(uri: str, tmp_path: Path) -> None
         tuner = square(tmp_path, address)
         with pytest.warns(RuntimeWarning) as told:
             tuner.search(verbose=0)
-        with pytest.warns(RuntimeWarning), pytest.raises(ConnectionError, match="no answer"):
-            write_project(tuner.project_dir, address)
+        with pytest.raises(ConnectionError, match=r"no answer.*Connection refused.*Start it"):
+            write_project(tuner.project_dir, address)  # and says nothing of a search that goes on
     messages = said(told)
     assert len(messages) == 2
     assert "cannot be reached" in messages[0] and "The search goes on" in messages[0]
@@ -627,13 +627,40 @@ def test_names_that_mlflow_does_not_take(uri: str, tmp_path: Path) -> None:
     class Odd(Square):
         def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
             trial.hyperparameters.Fixed("units[0]", 8)
-            return {"val_loss": 0.5, "recall@5 %": 0.25}
+            trial.hyperparameters.Fixed("units(0)", 4)
+            trial.hyperparameters.Fixed("a" * 250 + "b", 2)
+            trial.hyperparameters.Fixed("a" * 250 + "c", 1)
+            return {"val_loss": 0.5, "recall@5 %": 0.25, "recall@5 #": 0.125}
 
     tuner = square(tmp_path, uri, Odd, max_trials=1)
     tuner.search(verbose=0)
     (run,) = Runs(uri).trials.values()
-    assert run.data.params["units_0_"] == "8"
-    assert run.data.metrics["best/recall_5 _"] == 0.25
+    told = {name: int(value) for name, value in run.data.params.items() if name != "x"}
+    assert told == {
+        "units_0_-a6d4d1": 8,
+        "units_0_-bd9b36": 4,
+        f"{'a' * 243}-e3e617": 2,
+        f"{'a' * 243}-7f894c": 1,
+    }
+    assert run.data.metrics["best/recall_5 _-ca0d9f"] == 0.25
+    assert run.data.metrics["best/recall_5 _-be7228"] == 0.125
+
+
+def test_metrics_with_several_values_are_left_out(uri: str, tmp_path: Path) -> None:
+    logger = kte.MLflowLogger(uri)
+
+    class Classes(Square):
+        def happens(self, trial: Any) -> None:
+            logs = {"loss": 0.5, "f1_score": np.array([0.25, 0.75])}
+            logger.callback(trial, 0).on_epoch_end(0, logs)
+
+    tuner = square(tmp_path, None, Classes, max_trials=1)
+    logger.attach(tuner)
+    tuner.search(verbose=0)
+    runs = Runs(uri)
+    assert runs.curve("0", "loss") == [(0, 0.5)]
+    assert "f1_score" not in runs.trials["0"].data.metrics
+    assert runs.trials["0"].data.metrics["epochs_trained"] == 1
 
 
 def test_a_space_that_only_keras_tuner_searches() -> None:

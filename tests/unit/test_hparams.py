@@ -367,6 +367,7 @@ def test_retry_replaces_the_run(tmp_path: Path) -> None:
     rows = [name for name, run in runs.items() if "session_start_info" in run]
     assert rows == ["digits/0000/execution0-run2"]
     assert runs[rows[0]]["objective/val_accuracy"] == [(0, 0.8)]
+    assert row_of(runs[rows[0]])["search/attempt"] == 2
 
 
 def test_resumed_search_replaces_the_run_that_was_cut(oracle: Oracle, tmp_path: Path) -> None:
