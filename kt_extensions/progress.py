@@ -23,6 +23,7 @@ import rich.text
 from kt_extensions import objectives, wording
 from kt_extensions.notebook import NotebookView
 from kt_extensions.reports import FINISHED, is_pruned
+from kt_extensions.terminal import Terminal
 
 _STYLES = {"COMPLETED": "green", "PRUNED": "cyan", "FAILED": "red", "INVALID": "yellow"}
 _RUNNING = ("running", "", "", "", "", "", "", "")  # one for each trial that is shown
@@ -100,7 +101,7 @@ class SearchProgress:
     ) -> None:
         self._oracle = oracle
         self._max_trials = max_trials
-        self._console = console or rich.console.Console()
+        self._console = console or Terminal()
         self._live: rich.live.Live | None = None
         self._notebook: NotebookView | None = None
         self._broken = False

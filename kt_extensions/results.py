@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import importlib
+import io
 import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from kt_extensions.reports import TrialReport
@@ -42,10 +42,11 @@ class Results(list[dict[str, Any]]):
             OSError: If it cannot be written.
         """
         rows = self.rows()
-        with open(file, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]) if rows else _COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+        table = io.StringIO(newline=None)  # all line ends become "\n"
+        writer = csv.DictWriter(table, list(rows[0]) if rows else _COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(file, table.getvalue())
 
     def to_json(self, file: str | os.PathLike[str]) -> None:
         """Writes all that there is, with the histories. NaN and infinities are written as null.
@@ -56,7 +57,7 @@ class Results(list[dict[str, Any]]):
         Raises:
             OSError: If it cannot be written.
         """
-        write_atomically(Path(file), json.dumps(_plain(self), indent=1))
+        write_atomically(file, json.dumps(_plain(self), indent=1))
 
     def to_pandas(self) -> Any:
         """Returns a `pandas.DataFrame`, one row for each trial, without the histories.

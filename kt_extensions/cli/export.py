@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from kt_extensions.cli.command import command, file_name
@@ -29,9 +30,18 @@ def add_to(commands: Commands) -> None:
     def check_and_run(parsed: argparse.Namespace) -> None:
         if not (parsed.csv or parsed.json):
             parser.error("expected --csv FILE or --json FILE, or both")
+        if parsed.csv and parsed.json and _same(parsed.csv, parsed.json):
+            parser.error(
+                f"expected one file for --csv and another for --json. Received: {parsed.csv!r} and "
+                f"{parsed.json!r}, which are the same"
+            )
         run(parsed)
 
     parser.set_defaults(run=check_and_run)
+
+
+def _same(file: str, other: str) -> bool:
+    return os.path.realpath(file) == os.path.realpath(other)
 
 
 def run(parsed: argparse.Namespace) -> None:

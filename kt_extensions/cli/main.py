@@ -74,7 +74,7 @@ def _run(parsed: argparse.Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         try:
             parsed.run(parsed)
-            sys.stdout.flush()
+            print(end="", flush=True)  # also where standard output is closed
             return 0
         except BrokenPipeError:  # nobody reads on, as with `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kt_extensions.cleaning import changed, without_formulas
 from kt_extensions.html_report.elements import Html, element
 from kt_extensions.html_report.svg import inline
 from kt_extensions.plots.kinds import Kind, fitting
@@ -22,8 +21,7 @@ def figures(search: SearchView) -> list[Html]:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    # The caption is the title.
-    drawn = replace(changed(search, without_formulas), name="")
+    drawn = replace(search, name="")  # the caption is the title
     return [_figure(kind, drawn) for kind in fitting(drawn)]
 
 

@@ -18,6 +18,7 @@ from kt_extensions.plots.drawing import (
     score_label,
     write_instead,
 )
+from kt_extensions.plots.labels import broken, room
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.searches import SearchView, view_of
 from kt_extensions.space.domains import Array
@@ -83,8 +84,8 @@ def plot_contour(
         up.apply(axes, "y")
     else:
         write_instead(axes, "no completed trial has both")
-    axes.set_xlabel(x, color=TEXT)
-    axes.set_ylabel(y, color=TEXT)
+    axes.set_xlabel(broken(x, room(axes, "x")), color=TEXT)
+    axes.set_ylabel(broken(y, room(axes, "y")), color=TEXT)
     return figure_of(axes)
 
 

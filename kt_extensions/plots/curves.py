@@ -6,6 +6,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
+from kt_extensions.cleaning import without_formulas
 from kt_extensions.plots.drawing import (
     BEST,
     FAILED,
@@ -43,7 +44,7 @@ def plot_curves(
     Args:
         source: A tuner of this package, or the project folder (`directory/project_name`) of its
             search, running or finished. KerasTuner's own tuners keep no learning curves.
-        metric: Name of the metric; by default the objective.
+        metric: Name of the metric; by default the objective, the first one if there are several.
         ax: Where to draw. By default a new figure of 7 by 4 inches, which is not registered with
             pyplot and needs no display.
 
@@ -61,7 +62,7 @@ def plot_curves(
     """
     axes = new_axes() if ax is None else ax
     search = view_of(source)
-    name = search.objective if metric is None else metric
+    name = search.objectives[0][0] if metric is None else metric
     _check_logged(search, name)
     curves = {trial.trial_id: _curves(search, trial, name) for trial in search.trials}
     numbers = [y for several in curves.values() for curve in several for _, y in curve]
@@ -145,4 +146,4 @@ def _label(axes: Axes, metric: str, numbers: list[float]) -> None:
         axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.set_xlabel("epochs trained", color=TEXT)
-    axes.set_ylabel(metric, color=TEXT)
+    axes.set_ylabel(without_formulas(metric), color=TEXT)

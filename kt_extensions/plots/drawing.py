@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from kt_extensions.cleaning import without_formulas
+from kt_extensions.plots.labels import broken, room
 from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ TRIAL, BEST, FAILED = "#56B4E9", "#0072B2", "#D55E00"
 TEXT, LINE, _GRID = "#333333", "#999999", "#E5E5E5"
 PALETTE = (BEST, FAILED, "#009E73", "#CC79A7", TRIAL, "#E69F00", "#000000")
 """For lines, the most distinct colors first; without the yellow, which is too pale."""
+TITLE: dict[str, Any] = {"color": TEXT, "fontweight": "bold"}
+_TITLE_SIZE = 1.36  # of a character of it, to that of others
+_TO_AN_INCH = 12.0  # characters
+_MARK = 5  # characters; the room of a mark in a legend
 _LOG_RATIO = 100.0
 
 
@@ -68,7 +74,7 @@ def score_label(search: SearchView) -> str:
 def objective_label(name: str, direction: str) -> str:
     """Returns the name of one of several objectives and which of its values are good."""
     better = "higher" if direction == "max" else "lower"
-    return f"{name} ({better} is better)"
+    return f"{without_formulas(name)} ({better} is better)"
 
 
 def score_colors(search: SearchView) -> Any:
@@ -98,13 +104,14 @@ def dots(count: int) -> dict[str, Any]:
 
 def finish(axes: Axes, title: str, grid: Literal["x", "y", "both"]) -> None:
     """Adds the title, the grid and the legend."""
-    axes.set_title(title, loc="left", color=TEXT, fontweight="bold", pad=10)
+    labels = axes.get_legend_handles_labels()[1]
+    write_title(axes, title, labels)
     axes.grid(axis=grid, color=_GRID, lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(which="both", color=LINE, labelcolor=TEXT)
-    if axes.get_legend_handles_labels()[0]:
+    if labels:
         axes.legend(
             loc="lower right",
             bbox_to_anchor=(1.01, 1),
@@ -116,10 +123,23 @@ def finish(axes: Axes, title: str, grid: Literal["x", "y", "both"]) -> None:
         )
 
 
-def explain(figure: Figure, marks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Adds a legend above all plots of a figure: the look of each mark by its name."""
+def write_title(axes: Axes, title: str, others: Iterable[str] = ()) -> None:
+    """Writes the name of a search above a plot, in the width that other names leave."""
+    name = _beside(others, title, room(axes, "x"))
+    axes.set_title(name, loc="left", pad=10, **TITLE)
+
+
+def _beside(others: Iterable[str], title: str, width: float) -> str:
+    taken = sum(len(label) + _MARK for label in others)
+    return broken(title, (width - taken) / _TITLE_SIZE)
+
+
+def explain(figure: Figure, title: str, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Adds a title above all plots, and a legend beside it: the look of each mark by its name."""
     from matplotlib.lines import Line2D
 
+    name = _beside(marks, title, _TO_AN_INCH * figure.get_figwidth())
+    figure.suptitle(name, x=0.01, ha="left", **TITLE)
     figure.legend(
         handles=[Line2D([], [], linestyle="", label=name, **look) for name, look in marks.items()],
         loc="outside upper right",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kt_extensions.cleaning import without_formulas
 from kt_extensions.importances import importances
-from kt_extensions.plots.drawing import BEST, TEXT, figure_of, finish, new_figure
+from kt_extensions.plots.drawing import BEST, TEXT, figure_of, finish, new_figure, write_title
 from kt_extensions.searches import SearchView, view_of
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ def plot_importances(
     search = view_of(source)
     shares = importances(search)
     axes = new_figure(7, 1.2 + 0.32 * len(shares)).add_subplot() if ax is None else ax
-    bars = axes.barh(list(shares), list(shares.values()), color=BEST, height=0.62)
+    names = [without_formulas(name) for name in shares]
+    bars = axes.barh(names, list(shares.values()), color=BEST, height=0.62)
     axes.bar_label(bars, [f"{share:.2f}" for share in shares.values()], padding=4, color=TEXT)
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel("share in what makes a trial one of the best", color=TEXT)
-    finish(axes, search.name, grid="x")
+    finish(axes, "", grid="x")
+    write_title(axes, search.name, [max(shares, key=len, default="")])
     axes.tick_params(axis="y", length=0)
     return figure_of(axes)

@@ -69,10 +69,6 @@ def _front(search: SearchView) -> Figure:
     return plot_pareto_front(search, objectives=(first, second))
 
 
-def _curves(search: SearchView) -> Figure:
-    return plot_curves(search, metric=search.objectives[0][0])
-
-
 def _has_curves(search: SearchView) -> bool:
     name = search.objectives[0][0]
     return any(name in execution for trial in search.trials for execution in trial.history)
@@ -108,7 +104,7 @@ _KINDS = (
     ),
     Kind(
         "curves",
-        _curves,
+        plot_curves,
         _has_curves,
         "Learning curves of the trials",
     ),

@@ -15,7 +15,9 @@ from kt_extensions.plots.drawing import (
     score_colors,
     score_label,
     write_instead,
+    write_title,
 )
+from kt_extensions.plots.labels import broken, room
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.searches import SearchView, TrialView, view_of
 
@@ -67,7 +69,7 @@ def plot_parallel(
     check_one_objective(search)
     scales = list(scales_of(search, hyperparameters).values())
     axes = new_figure(max(7, 1.4 * len(scales) + 2)).add_subplot() if ax is None else ax
-    axes.set_title(search.name, loc="left", color=TEXT, fontweight="bold", pad=10)
+    write_title(axes, search.name)
     axes.spines[:].set_visible(False)
     if search.scored:
         _draw(axes, search, scales)
@@ -151,11 +153,14 @@ def _label(axes: Axes, search: SearchView, scales: list[Scale]) -> None:
     for number in inactive:
         look: dict[str, Any] = {"va": "center", "fontsize": "small", "color": TEXT}
         axes.text(number + 0.06, _INACTIVE - 0.08, "inactive", **look)
-    score = score_label(search).replace(" (", "\n(")
-    axes.set_xticks(range(len(scales) + 1), labels=[*(scale.name for scale in scales), score])
+    left, right = -0.15, len(scales) + 0.45
+    width = room(axes, "x") / (right - left)
+    names = [broken(name, width) for name in (*(scale.name for scale in scales), search.objective)]
+    names[-1] += "\n(" + score_label(search).rsplit(" (", 1)[1]
+    axes.set_xticks(range(len(names)), labels=names)
     axes.tick_params(length=0, pad=4, labelcolor=TEXT)
     axes.set_yticks([])
-    axes.set_xlim(-0.15, len(scales) + 0.45)
+    axes.set_xlim(left, right)
     axes.set_ylim(_INACTIVE - 0.12 if inactive else -0.05, 1.05)
 
 

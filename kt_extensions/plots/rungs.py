@@ -70,7 +70,6 @@ def plot_rungs(
     grid[0].set_xticks(epochs, labels=[str(number) for number in epochs])
     grid[0].set_xlim(epochs[0] / 1.25, epochs[-1] * 1.25)
     grid[0].set_ylabel(score_label(search), color=TEXT)
-    figure.suptitle(search.name, x=0.01, ha="left", color=TEXT, fontweight="bold")
     _explain(figure, search)
     return figure
 
@@ -136,7 +135,7 @@ def _label(axes: Axes, trials: list[TrialView], name: str) -> None:
 
 
 def _explain(figure: Figure, search: SearchView) -> None:
-    """Adds a legend of the marks, once for all plots."""
+    """Adds the title and a legend of the marks, once for all plots."""
     marks: dict[str, dict[str, Any]] = {
         "promoted": {"marker": "o", "color": TRIAL},
         "not promoted": {"marker": "o", "color": TRIAL, "markerfacecolor": "white"},
@@ -145,4 +144,4 @@ def _explain(figure: Figure, search: SearchView) -> None:
     }
     if not any(trial.failed for trial in search.trials):
         del marks["failed"]
-    explain(figure, marks)
+    explain(figure, search.name, marks)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from kt_extensions.cleaning import without_formulas
+from kt_extensions.plots.labels import label_options
 from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Scale:
     def label(self, position: float) -> str:
         """Returns what to write at a position."""
         if self.options:
-            return _short(self.options[round(position)])
+            return without_formulas(_short(self.options[round(position)]))
         return f"{round(position)}" if self.whole else f"{position:.4g}"
 
     def apply(self, axes: Axes, which: Literal["x", "y"]) -> None:
@@ -73,7 +75,7 @@ class Scale:
         axis = getattr(axes, f"{which}axis")
         margin = 0.0 if self.options else _MARGIN
         if self.options:
-            axis.set_ticks(range(len(self.options)), labels=[_short(o) for o in self.options])
+            label_options(axes, which, [_short(option) for option in self.options])
         elif self.log:
             getattr(axes, f"set_{which}scale")("log")
             self._label_ones_twos_and_fives(axis)

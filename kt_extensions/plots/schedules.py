@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kt_extensions.plots.drawing import PALETTE, TEXT, figure_of, finish, new_axes
+from kt_extensions.plots.drawing import PALETTE, TEXT, TITLE, figure_of, finish, new_axes
 from kt_extensions.schedules import Schedule, check
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def plot_schedules(
         lines += axes.plot(times, [rate * schedule(t) for t in times], color=color, lw=1.8)
     axes.set_xlabel(unit, color=TEXT)
     axes.set_ylabel("factor of the rate" if rate == 1 else "rate", color=TEXT)
-    finish(axes, title, grid="both")
+    finish(axes, "", grid="both")
+    axes.set_title(title, loc="left", pad=10, **TITLE)
     legend = axes.legend(
         lines, list(schedules), loc="upper center", ncols=2, frameon=False, labelcolor=TEXT
     )

@@ -20,6 +20,7 @@ from kt_extensions.plots.drawing import (
     spans_magnitudes,
     write_instead,
 )
+from kt_extensions.plots.labels import broken, room
 from kt_extensions.plots.scales import Scale, scales_of
 from kt_extensions.searches import SearchView, TrialView, view_of
 
@@ -77,13 +78,12 @@ def plot_slices(
         axes.set_ylabel("" if number % columns else score_label(search), color=TEXT)
     for axes in grid[len(scales) :]:
         axes.remove()
-    figure.suptitle(search.name, x=0.01, ha="left", color=TEXT, fontweight="bold")
     _explain(figure, search)
     return figure
 
 
 def _explain(figure: Figure, search: SearchView) -> None:
-    """Adds a legend of the marks, once for all plots."""
+    """Adds the title and a legend of the marks, once for all plots."""
     marks: dict[str, dict[str, Any]] = {
         "first trials": {"marker": "o", "color": _shade(0)},
         "last trials": {"marker": "o", "color": _shade(1)},
@@ -92,7 +92,7 @@ def _explain(figure: Figure, search: SearchView) -> None:
     }
     if not any(trial.pruned for trial in search.scored):
         del marks["pruned"]
-    explain(figure, marks)
+    explain(figure, search.name, marks)
 
 
 def _draw(axes: Axes, search: SearchView, scale: Scale) -> None:
@@ -103,10 +103,8 @@ def _draw(axes: Axes, search: SearchView, scale: Scale) -> None:
         axes.set_yscale("log")
     scale.apply(axes, "x")
     _draw_trials(axes, search, scale)
-    axes.set_xlabel(scale.name, color=TEXT)
+    axes.set_xlabel(broken(scale.name, room(axes, "x")), color=TEXT)
     finish(axes, "", grid="y")
-    if sum(len(scale.label(i)) for i in range(len(scale.options))) > 18:
-        axes.tick_params(axis="x", labelrotation=30)
 
 
 def _draw_trials(axes: Axes, search: SearchView, scale: Scale) -> None:

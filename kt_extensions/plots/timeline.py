@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from kt_extensions.cleaning import without_formulas
 from kt_extensions.plots.drawing import (
     BEST,
     FAILED,
@@ -168,7 +169,7 @@ def _label(
 ) -> None:
     used = sum(bar.ended - bar.began for bar in bars) / (end * len(workers))
     axes.set_xlim(0, end / size)
-    axes.set_yticks(range(len(workers)), labels=list(workers))
+    axes.set_yticks(range(len(workers)), labels=[without_formulas(name) for name in workers])
     axes.invert_yaxis()
     axes.set_ylabel("worker", color=TEXT)
     axes.set_xlabel(f"{unit} of searching (workers busy {used:.0%} of the time)", color=TEXT)

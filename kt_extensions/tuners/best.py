@@ -6,7 +6,6 @@ import warnings
 
 import keras
 import keras_tuner as kt
-import rich.console
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives
@@ -16,6 +15,7 @@ from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.record import BRACKET, EPOCHS, ROUND, by_hand, name_of, own_values
 from kt_extensions.reports import is_pruned
 from kt_extensions.results_table import results_table
+from kt_extensions.terminal import Terminal
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
 _ALL = 2**31 - 1  # trials; the largest number that a worker can ask for
@@ -110,7 +110,7 @@ class BestTrials(ChiefOrWorker):
         best, all_trials = self.get_best_trials(num_trials), len(self.oracle.trials)
         title = f"{self.project_name}: the {len(best)} best of {all_trials} trials"
         table = results_table(best, self.oracle.objective, title)
-        rich.console.Console().print(table)
+        Terminal().print(table)
 
     def trials_since_best(self) -> int:
         """Returns how many trials have ended after the last one that was better than all before.

@@ -316,6 +316,20 @@ def test_a_folder_is_no_file_to_write(arguments, project, tmp_path, capsys):
     assert f"expected a file. Received: '{tmp_path}', which is a folder" in capsys.readouterr().err
 
 
+def test_a_table_and_json_are_two_files(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["export", project, "--csv", "results", "--json", str(tmp_path / "results")])
+    assert stopped.value.code == 2
+    assert "one file for --csv and another for --json" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_standard_output_is_no_error(project, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["best", project]) == 0
+
+
 def test_a_reader_that_stops_reading_is_no_error(project):
     command = [sys.executable, "-m", "kt_extensions.cli", "space", project]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:

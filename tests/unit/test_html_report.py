@@ -209,6 +209,12 @@ def test_trials_are_ranked_pruned_ones_behind(page):
     assert column(table, "units") == ["9", "8", "13", "10", "11", "12", "14"]
 
 
+def test_one_row_is_marked_as_the_best(written):
+    [row] = re.findall('<tr class="best">.*?</tr>', written)
+    [[cells]] = Page(f"<table>{row}</table>").table
+    assert cells[:2] == ["1", "01"]
+
+
 def test_cells_have_keys_to_sort_by(page):
     places = [a.get("data-key") for tag, a, _ in page.elements if tag == "td" and "data-key" in a]
     assert {"0.25", "0.5", "completed", "1.5"} <= set(places)

@@ -166,6 +166,14 @@ def test_curves_of_another_metric_on_a_logarithmic_axis() -> None:
         plots.plot_curves(made)
 
 
+def test_curves_of_the_first_of_several_objectives() -> None:
+    facts: dict[str, Any] = {"objective": "multi_objective", "objectives": TWO}
+    made = search(trial(0, 0.5, history=logged("gain", 0.25, 0.5)), **facts)
+    (axes,) = plots.plot_curves(made).axes
+    assert axes.get_ylabel() == "gain"
+    assert [data(line) for line in axes.lines] == [[(1, 0.25), (2, 0.5)]]
+
+
 def test_curves_of_several_executions() -> None:
     history = [*logged("gain", 0.25), *logged("gain", 0.5, 0.75)]
     (axes,) = plots.plot_curves(search(trial(0, 0.5, history=history))).axes

@@ -122,6 +122,20 @@ def test_pruned_trials_save_epochs_and_are_not_the_best(clock: Clock) -> None:
     )
 
 
+def test_a_failed_trial_saves_no_epochs(clock: Clock) -> None:
+    target = console()
+    progress = SearchProgress(oracle(), 2, console=target)
+    progress.on_search_begin()
+    why = "Pruned: worse than the median of 6 trials after 3 epochs."
+    for ended in (trial(0, "FAILED", message="killed"), trial(1, "COMPLETED", 0.7, why)):
+        progress.on_trial_begin(trial(int(ended.trial_id)))
+        progress.on_epoch_end(ended, 0, {"val_accuracy": 0.5}, 10)
+        progress.on_trial_end(ended)
+    progress.on_search_end(None)
+    last = printed(target).splitlines()[-1]
+    assert "0 completed, 1 pruned (9 epochs saved), 1 failed" in last
+
+
 def test_resumed_search_counts_earlier_trials_but_not_their_pace(clock: Clock) -> None:
     target = console()
     earlier = [trial(0, "COMPLETED", 0.9), trial(1, "FAILED"), trial(2, "RUNNING")]
@@ -229,6 +243,42 @@ def test_a_broken_display_warns_once_and_lets_the_search_go_on(clock: Clock) -> 
         run(progress, clock, trial(0, "COMPLETED", 0.9))
     run(progress, clock, trial(1, "COMPLETED", 0.9))
     progress.on_search_end(None)
+
+
+def test_a_reader_that_is_gone_does_not_end_the_search(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Gone())
+    progress = SearchProgress(oracle(), 2)
+    progress.on_search_begin()
+    with pytest.warns(RuntimeWarning, match="progress display failed.*BrokenPipeError"):
+        run(progress, clock, trial(0, "COMPLETED", 0.9))
+    run(progress, clock, trial(1, "COMPLETED", 0.9))
+    progress.on_search_end(None)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("encoding", "arrow"), [("cp1252", "?"), ("utf-8", "\u2192")])
+def test_what_the_output_cannot_show_is_replaced(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, encoding: str, arrow: str
+) -> None:
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(written, encoding=encoding, newline="")
+    monkeypatch.setattr("sys.stdout", stdout)
+    progress = SearchProgress(oracle(), 2)
+    progress.on_search_begin()
+    message = "ValueError: shapes (3,4) \u2192 (4,3) \u00fc \ud800"
+    run(progress, clock, trial(0, "FAILED", message=message))
+    run(progress, clock, trial(1, "COMPLETED", 0.9))
+    progress.on_search_end(None)
+    first, *others = written.getvalue().decode(encoding).splitlines()
+    assert f"ValueError: shapes (3,4) {arrow} (4,3) \u00fc ?" in first
+    assert len(others) == 2
+    assert (sys.stdout, stdout.errors) == (stdout, "strict")
 
 
 def test_worker_without_a_table_of_trials(clock: Clock) -> None:

@@ -48,6 +48,28 @@ def test_table(tmp_path):
     assert "history" not in rows[0]
 
 
+def test_a_line_of_the_table_ends_with_a_line_feed(tmp_path):
+    file = tmp_path / "new" / "table.csv"
+    Results([{**RESULTS[1], "message": "0%\r100%\r\nkilled"}]).to_csv(file)
+    assert b"\r" not in file.read_bytes()
+    with open(file, newline="") as stream:
+        [row] = csv.DictReader(stream)
+    assert row["message"] == "0%\n100%\nkilled"
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    file = tmp_path / "table.csv"
+    file.write_text("old")
+
+    def fails(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.replace", fails)
+    with pytest.raises(OSError, match="No space left"):
+        RESULTS.to_csv(file)
+    assert file.read_text() == "old"
+
+
 def test_table_of_no_trials(tmp_path):
     Results().to_csv(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text().startswith("trial_id,status,score")

@@ -40,6 +40,43 @@ def test_the_best_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [float(row[1]) for row in rows] == [pytest.approx(t.score, rel=1e-4) for t in best]
 
 
+def test_what_the_output_cannot_show_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuner = search(tmp_path, project_name="gr\u00fcn")
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    tuner.results_summary(3)
+    assert b"gr?n: the 3 best of 12 trials" in written.getvalue()
+
+
+@pytest.mark.parametrize("width", range(20, 100))
+def test_scores_are_never_cut_off(width: int) -> None:
+    trial = kt.engine.trial.Trial(kt.HyperParameters(), "03", "COMPLETED")
+    trial.score, trial.best_step = -1.23456e-05, 7
+    trial.hyperparameters.values = {"optimizer/adam/learning_rate": 0.25, "units": 64}
+    console = rich.console.Console(file=io.StringIO(), width=width)
+    console.print(results_table([trial], kt.Objective("val_loss", "min"), "digits [p]"))
+    printed = console.file.getvalue()
+    assert {"03", "-1.2346e-05", "7", "units=64"} <= {*printed.split()}
+    assert "optimizer/adam/learning_rate=0.25" in "".join(
+        line.rstrip().split("   ")[-1].strip() for line in printed.splitlines()
+    )
+    lines = printed.splitlines()
+    assert lines[0].strip() == "digits [p]"
+    assert max(map(len, lines)) <= width and len(lines) < 12
+
+
+def test_a_trial_without_a_best_epoch_on_a_narrow_terminal() -> None:
+    trial = kt.engine.trial.Trial(kt.HyperParameters(), "03", "COMPLETED")
+    trial.score, trial.best_step = 0.5, None
+    trial.hyperparameters.values = {"units": 64}
+    console = rich.console.Console(file=io.StringIO(), width=30)
+    console.print(results_table([trial], kt.Objective("val_loss", "min"), "digits"))
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert lines == ["digits", "", "trial 03", "val_loss (min) 0.5", "units=64"]
+
+
 @pytest.mark.parametrize("width", [60, 200])
 def test_it_fits_and_nothing_is_cut_off(tmp_path: Path, width: int) -> None:
     two = [kt.Objective("loss", "min"), kt.Objective("size", "min")]
