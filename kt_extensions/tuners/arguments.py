@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras_tuner as kt
+import numpy as np
 
 from kt_extensions import declared
 
@@ -24,6 +25,7 @@ def of_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Arguments:
 
 def _told(value: Any) -> str:
     """Returns a text for a value, the same in each process."""
+    value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, list | tuple):

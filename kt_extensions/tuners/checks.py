@@ -43,7 +43,7 @@ def as_callbacks(callbacks: Any, hypermodel: Any) -> list[Any]:
     """
     if callbacks is None:
         return []
-    listed = keras.tree.flatten(callbacks)
+    listed: list[Any] = keras.tree.flatten(callbacks)
     wrong = [c for c in listed if not isinstance(c, keras.callbacks.Callback)]
     if wrong and trains_by_keras(hypermodel):
         raise FatalValueError(

@@ -14,6 +14,7 @@ from keras_tuner.src.engine.tuner_utils import SaveBestEpoch, convert_to_metrics
 from kt_extensions import gfiles, store
 from kt_extensions.folds import Folds
 from kt_extensions.reports import Logs, Score, read_report
+from kt_extensions.snapshot.files import BEST
 from kt_extensions.tuners.best_epoch import comparable
 from kt_extensions.tuners.continuation import best_value
 from kt_extensions.tuners.reporting import ReportedTrials
@@ -48,9 +49,9 @@ class RepeatedTrials(ReportedTrials):
         """Ends the trial. Should it be run again, so are all of its executions."""
         super().on_trial_end(trial)
         folder = self.get_trial_dir(trial.trial_id)
-        if self.executions_per_trial > 1:
-            kept = [name for name in gfiles.names(folder) if name.startswith(_KEPT)]
-            self._delete_files([os.path.join(folder, name) for name in kept])
+        if self.executions_per_trial > 1 or self.snapshots.for_all:
+            names = filter(_is_for_this_trial, gfiles.names(folder))
+            self._delete_files([os.path.join(folder, name) for name in names])
 
     def _ended_before(self, trial: Trial, execution: int, callbacks: list[Any]) -> Any:
         """Returns the results of an execution that has ended in an earlier run of the search."""
@@ -104,6 +105,11 @@ def _score(results: Any, objective: kt.Objective) -> float | None:
         return None
     score = convert_to_metrics_dict(results, objective).get(objective.name)
     return None if score is None else float(np.mean(score))
+
+
+def _is_for_this_trial(name: str) -> bool:
+    """Whether a file is of no use to a trial that goes on from this one."""
+    return name.startswith(_KEPT) or name.endswith(BEST)
 
 
 class _Enough(Exception):

@@ -97,7 +97,7 @@ def test_a_search_with_damaged_files_goes_on(tmp_path: Path) -> None:
     names = sorted(
         f.relative_to(tmp_path / "stopped") for f in (tmp_path / "stopped").rglob("last*")
     )
-    assert {name.suffix for name in names} == {".snapshot", ".earlier"}
+    assert {name.suffix for name in names} == {".snapshot", ".earlier", ".best"}
     weights = sorted(
         f.relative_to(tmp_path / "stopped") for f in (tmp_path / "stopped").rglob("*.h5")
     )

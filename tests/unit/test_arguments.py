@@ -24,6 +24,8 @@ def told(*args, **kwargs):
         (told(X, shuffle=False), told(X), "shuffle=left out (it was False)"),
         (told((X, X)), told((X, X[1:])), "(shape (9, 2), shape (8, 2))"),
         (told(object()), told(object()), None),
+        (told(n=np.int64(3)), told(n=3), None),
+        (told(n=np.int64(3)), told(n=np.int64(5)), "n=5 (it was 3)"),
     ],
 )
 def test_differences_of_calls(before, now, difference):
