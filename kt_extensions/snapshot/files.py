@@ -21,6 +21,8 @@ import numpy as np
 from kt_extensions import gfiles
 from kt_extensions.gfiles import Location
 
+BEST = ".best"
+"""Ends the name of a file with the weights of the best epoch."""
 _FORMAT = 1
 _ARRAY = "__array__"
 _NAME = re.compile(r"last_\d+\.(snapshot|earlier|best)|\.last_\d+\.(snapshot|best)\.part")
@@ -68,7 +70,7 @@ def keep_best(checkpoint: Location, trial_dir: Location, execution: int) -> None
     Raises:
         OSError: If they could not be kept.
     """
-    aside = os.path.join(trial_dir, f".last_{execution}.best.part")
+    aside = os.path.join(trial_dir, f".last_{execution}{BEST}.part")
     if gfiles.exists(checkpoint):
         gfiles.copy(checkpoint, aside)
         gfiles.replace(aside, best_file(trial_dir, execution))
@@ -76,7 +78,7 @@ def keep_best(checkpoint: Location, trial_dir: Location, execution: int) -> None
 
 def best_file(trial_dir: Location, execution: int) -> str:
     """Returns the file for the weights of the best epoch that a snapshot knows of."""
-    return os.path.join(trial_dir, f"last_{execution}.best")
+    return os.path.join(trial_dir, f"last_{execution}{BEST}")
 
 
 def earlier(file: Location) -> str:
