@@ -60,7 +60,8 @@ class Pruner(Protocol):
         """Returns why the trial is to be stopped, in a few words for a person, or `None`.
 
         Args:
-            progress: The trial's curve and those of the others. Asked after every epoch.
+            progress: The trial's curve and those of the others. Asked after every epoch but that
+                which ends the training.
 
         Returns:
             `None` to let it go on, else for example "worse than the median of 12 trials after 5
