@@ -31,7 +31,7 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         start: State to begin in; `None` to begin anew. With one, pass `initial_epoch=start.epoch`
-            to `fit`.
+            to `fit`; if it is another one, it is replaced, with a warning.
         end: File to write in the end; `None` for none.
         order: The order of the data; `None` to leave it to Keras.
         readers: Those of the callbacks that come last, to see what all others log: also those that
@@ -184,12 +184,26 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
             problem = building.build(model, settings) or self._difference(model)
             if problem is not None:
                 self._give_up(problem)
-                settings["initial_epoch"] = 0
+            self._set_first_epoch(settings)
         building.build_rest(model, settings)
         if self._start is not None and self._start.stopped:
             settings["initial_epoch"] = settings.get("epochs", 1)
         if self._order is not None:
             self._order.arrange(settings)
+
+    def _set_first_epoch(self, settings: dict[str, Any]) -> None:
+        """Has the training begin after the epochs of its start, whatever `fit` was given."""
+        given = settings.get("initial_epoch", 0)
+        first = 0 if self._start is None else self._start.epoch
+        if self._start is not None and not self._start.stopped and given != first:
+            warnings.warn(
+                f"Expected `model.fit` to be given `initial_epoch={first}`, after which a training "
+                f"goes on. Received: initial_epoch={given}. It goes on after epoch {first} all the "
+                f"same, to epoch {settings.get('epochs', 1)}. Let `HyperModel.fit` hand the "
+                "`initial_epoch` and the `epochs` that it gets on to `model.fit`.",
+                stacklevel=4,
+            )
+        settings["initial_epoch"] = first
 
     def _difference(self, model: keras.Model) -> str | None:
         if self._start is None:
@@ -217,15 +231,16 @@ class Continuation(keras.callbacks.Callback):  # type: ignore[misc]
         self._resumed = True
 
     def _snapshot(self, epoch: int) -> Snapshot:
+        own = variables.variables_of(self.model)
         return Snapshot(
             epoch,
             bool(self.model.stop_training),
-            variables.arrays_of(self.model.variables),
+            variables.arrays_of(own),
             variables.optimizer_states(self.model),
             callback_states.states_of(self._callbacks),
             self._epochs,
             self._history,
-            variables.apart_of(self.model.variables),
+            variables.apart_of(own),
         )
 
     def _write(self, snapshot: Snapshot) -> None:

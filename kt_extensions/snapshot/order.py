@@ -46,14 +46,13 @@ class Order:
         Args:
             settings: The arguments of `Model.fit`, changed in place. Left as they are: data that
                 are no NumPy arrays, `shuffle="batch"`, `steps_per_epoch`, with which an epoch is no
-                pass through the data, and targets of bools with `class_weight`, which Keras weighs
-                in arrays only.
+                pass through the data, and weights that Keras refuses with a reason.
         """
         parts = [settings.get(name) for name in ("x", "y", "sample_weight")]
         shuffled = settings.get("shuffle", True) is True and not settings.get("steps_per_epoch")
         if keras.config.backend() != "tensorflow" or not shuffled or not _are_arrays(parts):
             return
-        if settings.get("class_weight") and getattr(parts[1], "dtype", None) == np.bool_:
+        if not _are_weights(settings.get("class_weight"), *parts[1:]):
             return
         split = settings.get("validation_split") or 0.0
         if split and settings.get("validation_data") is None:
@@ -62,6 +61,9 @@ class Order:
                 return  # Keras says what is wrong.
             settings["validation_data"] = _packed(_rows(parts, cut, None))
             parts = _rows(parts, 0, cut)
+        class_weight = settings.pop("class_weight", None)
+        if class_weight is not None:
+            parts[2] = _weights_of_classes(parts[1], class_weight)
         size = settings.pop("batch_size", None) or 32
         settings.setdefault("validation_batch_size", size)
         settings |= {"x": self._pipeline(_packed(parts), size), "y": None, "sample_weight": None}
@@ -76,14 +78,16 @@ class Order:
         seed, epoch = self._seed, self._epoch
         with tf.device("CPU:0"):
             tensors = keras.tree.map_structure(_tensor, keras.tree.lists_to_tuples(data))
-        rows = len(keras.tree.flatten(tensors)[0])
+        rows = len(_leaves(tensors)[0])
 
         def permutation(_: Any) -> Any:
             key = tf.stack([tf.constant(seed, tf.int64), epoch])
             return tf.random.experimental.stateless_shuffle(tf.range(rows, dtype=tf.int64), key)
 
         def batch(indices: Any) -> Any:
-            return keras.tree.map_structure(lambda t: tf.gather(t, indices), tensors)
+            return keras.tree.map_structure(
+                lambda t: None if t is None else tf.gather(t, indices), tensors
+            )
 
         order = tf.data.Dataset.range(1).map(permutation)
         order = order.flat_map(tf.data.Dataset.from_tensor_slices).batch(size)
@@ -101,6 +105,30 @@ def _are_arrays(parts: Any) -> bool:
     return bool(leaves) and arrays and len({len(leaf) for leaf in leaves}) == 1
 
 
+def _are_weights(class_weight: Any, y: Any, weights: Any) -> bool:
+    """Whether Keras takes the weights of classes and of rows for these targets."""
+    if class_weight is not None:
+        return weights is None and isinstance(y, np.ndarray)
+    if weights is None or not keras.tree.is_nested(y):
+        return True
+    if isinstance(weights, np.ndarray):
+        return weights.ndim == 1 or weights.shape[1:] == (1,)
+    try:
+        keras.tree.assert_same_structure(y, weights)
+    except ValueError:
+        return False
+    return True
+
+
+def _weights_of_classes(y: Any, class_weight: dict[int, float]) -> Any:
+    """Returns the weights of rows, as Keras has them of arrays, for labels of any kind."""
+    if y.ndim > 1:
+        y = y.argmax(axis=-1) if y.shape[-1] != 1 else y[..., 0]
+    labels, places = np.unique(np.round(y).astype("int32"), return_inverse=True)
+    weights = [class_weight.get(int(label), 1.0) for label in labels]
+    return np.array(weights, keras.config.floatx())[places].reshape(y.shape)
+
+
 def _rows(parts: Any, first: int, end: int | None) -> Any:
     return keras.tree.map_structure(lambda leaf: leaf if leaf is None else leaf[first:end], parts)
 
@@ -112,8 +140,10 @@ def _packed(parts: list[Any]) -> tuple[Any, ...]:
 
 
 def _tensor(array: Any) -> Any:
-    """Returns what Keras makes of an array."""
+    """Returns what Keras makes of an array, or of `None`."""
     import tensorflow as tf
 
+    if array is None:
+        return None
     floating = np.issubdtype(array.dtype, np.floating)
     return tf.convert_to_tensor(array, keras.config.floatx() if floating else None)

@@ -10,6 +10,13 @@ import keras
 import numpy as np
 
 
+def variables_of(model: keras.Model) -> list[Any]:
+    """Returns the variables of a model, then the states of its RNNs, which Keras leaves out."""
+    layers = {id(layer): layer for layer in model._flatten_layers()}.values()
+    states = [layer.states for layer in layers if isinstance(layer, keras.layers.RNN)]
+    return [*model.variables, *(v for v in keras.tree.flatten(states) if v is not None)]
+
+
 def arrays_of(variables: Sequence[Any]) -> list[Any]:
     """Returns copies of the values of variables."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
@@ -46,7 +53,7 @@ def build_optimizers(model: keras.Model, states: Sequence[dict[str, Any]]) -> No
 
 def difference(model: keras.Model, variables: Sequence[Any], states: Sequence[Any]) -> str | None:
     """Says which shapes are not those of a snapshot; `None` if all of them are."""
-    own = [model.variables, *(optimizer.variables for optimizer in _optimizers(model))]
+    own = [variables_of(model), *(optimizer.variables for optimizer in _optimizers(model))]
     kept = [variables, *(state["variables"] for state in states)]
     shapes = [[tuple(v.shape) for v in part] for part in own]
     expected = [[tuple(a.shape) for a in part] for part in kept]
@@ -63,13 +70,14 @@ def restore(
 
     Args:
         model: The model, built, its optimizers too.
-        variables: `arrays_of` its variables.
+        variables: `arrays_of` its `variables_of`.
         states: `optimizer_states` of it.
-        apart: `apart_of` its variables. If there are as many replicas no more, their mean is taken.
+        apart: `apart_of` these. If there are as many replicas no more, their mean is taken.
     """
-    _assign(model.variables, variables)
+    own = variables_of(model)
+    _assign(own, variables)
     for place, arrays in apart:
-        _assign_apart(model.variables[place], arrays)
+        _assign_apart(own[place], arrays)
     for optimizer, state in zip(_optimizers(model), states, strict=True):
         _assign(optimizer.variables, state["variables"])
 

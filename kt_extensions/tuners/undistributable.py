@@ -24,7 +24,7 @@ def problem_of_model(model: keras.Model) -> str | None:
     if keras.backend.backend() != "tensorflow":
         return None
     strategy = strategy_of(model)
-    return _of_compile(model, replicas(strategy)) or _of_accumulation(model, strategy)
+    return _of_compile(model, replicas(strategy)) or _of_branches(model, strategy)
 
 
 def warn_of_clipping(model: keras.Model) -> None:
@@ -73,21 +73,39 @@ def _of_compile(model: keras.Model, number: int) -> str | None:
     return None
 
 
-def _of_accumulation(model: keras.Model, strategy: Any) -> str | None:
+def _of_branches(model: keras.Model, strategy: Any) -> str | None:
     import tensorflow as tf
 
     mirroring = (tf.distribute.MirroredStrategy, tf.distribute.experimental.CentralStorageStrategy)
-    steps = [_setting(optimizer, "gradient_accumulation_steps") for optimizer in _optimizers(model)]
-    if not isinstance(strategy, mirroring) or not any(steps):
-        return None
-    return _refused(
-        f"gradient_accumulation_steps={max(filter(None, steps))}",
-        "Keras updates the weights in a branch of the step then, where replicas cannot sum their "
-        "gradients",
-        "raise `batch_size`, which the replicas share; or train on one device with "
-        "`strategy='one-device'`",
-        replicas(strategy),
-    )
+    if isinstance(strategy, mirroring):
+        for optimizer in _optimizers(model):
+            found = _branch(optimizer)
+            if found is not None:
+                return _refused(*found, replicas(strategy))
+    return None
+
+
+def _branch(optimizer: Any) -> tuple[str, str, str] | None:
+    """Returns what has an optimizer change weights in a branch, why that fails, and what to do."""
+    steps = _setting(optimizer, "gradient_accumulation_steps")
+    frequency = _setting(optimizer, "use_ema") and _setting(optimizer, "ema_overwrite_frequency")
+    if steps:
+        return (
+            f"gradient_accumulation_steps={steps}",
+            "Keras updates the weights in a branch of the step then, where replicas cannot sum "
+            "their gradients",
+            "raise `batch_size`, which the replicas share; or train on one device with "
+            "`strategy='one-device'`",
+        )
+    if frequency:
+        return (
+            f"ema_overwrite_frequency={frequency}",
+            "Keras overwrites the weights in a branch of the step then, where replicas cannot wait "
+            "for each other",
+            "leave it out, with which the averages take the place of the weights only when `fit` "
+            "ends; or train on one device with `strategy='one-device'`",
+        )
+    return None
 
 
 def _refused(received: str, reason: str, alternative: str, number: int) -> str:

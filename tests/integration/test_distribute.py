@@ -10,14 +10,17 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
+from kt_extensions.tuners.undistributable import problem_of_model
 from tests.conftest import Once
 
 PROGRAM = Path(__file__).with_name("distribute_program.py")
@@ -189,6 +192,27 @@ def test_models_that_tensorflow_cannot_train_on_replicas(done: Done, name: str) 
     assert reason in found["tuner"]["text"]
     assert alternative in found["tuner"]["text"]
     assert found["keras"].startswith(keras_error)
+
+
+@pytest.mark.parametrize(("use_ema", "refused"), [(True, True), (False, False)])
+def test_averages_that_overwrite_weights(use_ema: bool, refused: bool) -> None:
+    """On one replica, which suffices; without averages Keras has no use for the frequency."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("it is a matter of TensorFlow's strategies")
+    import tensorflow as tf
+
+    optimizer = {"use_ema": use_ema, "ema_overwrite_frequency": 4}
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.01, **optimizer), "mse")
+    fails = pytest.raises(RuntimeError, match="merge_call") if refused else nullcontext()
+    with fails:
+        model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    problem = problem_of_model(model)
+    assert (problem is not None) == refused
+    if problem is not None:
+        assert "ema_overwrite_frequency=4; Keras overwrites the weights in a branch" in problem
+        assert "leave it out, with which the averages take the place of the weights" in problem
 
 
 @pytest.mark.parametrize(
