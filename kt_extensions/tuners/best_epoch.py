@@ -29,10 +29,15 @@ class SaveBestKnownEpoch(SaveBestEpoch):  # type: ignore[misc]
 
 
 def saving_known_epochs(callbacks: Sequence[keras.callbacks.Callback]) -> list[SaveBestEpoch]:
-    """Turns those of the callbacks that save the best epoch into ours, and returns them."""
+    """Turns those of the callbacks that KerasTuner has to save the best epoch into ours.
+
+    Returns:
+        All that save the best epoch, those of a class of one's own included.
+    """
     found = [callback for callback in callbacks if isinstance(callback, SaveBestEpoch)]
     for callback in found:
-        callback.__class__ = SaveBestKnownEpoch
+        if type(callback) is SaveBestEpoch:
+            callback.__class__ = SaveBestKnownEpoch
     return found
 
 

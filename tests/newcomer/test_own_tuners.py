@@ -118,6 +118,24 @@ def test_kerastuners_run_trial_word_for_word(tmp_path: Path) -> None:
     assert tuner.get_best_models()[0].count_params() > 0
 
 
+def test_a_checkpoint_of_ones_own_is_left_as_it_is(tmp_path: Path) -> None:
+    saved = []
+
+    class Noting(tuner_utils.SaveBestEpoch):
+        def _save_model(self) -> None:
+            saved.append(self.best_value)
+            super()._save_model()
+
+    class Own(kte.Tuner):
+        def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+            file = self._get_checkpoint_fname(trial.trial_id)
+            kwargs["callbacks"] = [Noting(self.oracle.objective, file)]
+            return self._build_and_fit_model(trial, *args, **kwargs)
+
+    assert len(search(Own, "loss", tmp_path, X, Y).results()) == 3
+    assert len(saved) >= 3
+
+
 def test_a_run_trial_of_ones_own_that_is_pruned(tmp_path: Path) -> None:
     tuner = search(Fitting, "test_loss", tmp_path / "whole", X, Y, pruner=Threshold(-1.0))
     assert {result["status"] for result in tuner.results()} == {"COMPLETED"}  # it is not logged
