@@ -7,7 +7,7 @@ for a while.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,7 @@ from kt_extensions.reports import Logs
 
 
 class SaveBestKnownEpoch(SaveBestEpoch):  # type: ignore[misc]
-    """KerasTuner's callback, which lets an epoch without the objective replace the best weights."""
+    """KerasTuner's callback, but no epoch without the objective replaces the best weights."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Saves the weights if the epoch is the best, or none has told the objective so far."""
@@ -41,17 +41,39 @@ def saving_known_epochs(callbacks: Sequence[keras.callbacks.Callback]) -> list[S
     return found
 
 
-def comparable(results: Any, objective: kt.Objective, epochs: Mapping[int, Logs]) -> Any:
+def remember_best(
+    callbacks: Sequence[keras.callbacks.Callback], histories: Sequence[dict[str, list[float]]]
+) -> None:
+    """Tells the callbacks that save the best epoch the best value in some earlier trainings."""
+    for callback in callbacks:
+        if isinstance(callback, SaveBestEpoch):
+            callback.best_value = _best_value(callback, histories)
+
+
+def _best_value(checkpoint: SaveBestEpoch, histories: Sequence[dict[str, list[float]]]) -> float:
+    objective, best = checkpoint.objective, checkpoint.best_value
+    for history in histories:
+        for values in zip(*history.values(), strict=False):
+            logs = dict(zip(history, values, strict=True))
+            if objective.has_value(logs) and objective.better_than(objective.get_value(logs), best):
+                best = objective.get_value(logs)
+    return float(best)
+
+
+def comparable(
+    results: Any, objective: kt.Objective, logs_by_epoch: Callable[[], Mapping[int, Logs]]
+) -> Any:
     """Returns results of which KerasTuner finds the best epoch.
 
     Args:
         results: What a training has returned. If it is a history that lacks the objective in some
             epochs, or in which it is not finite there, these get the worst value in its place.
         objective: The objective.
-        epochs: What was logged, by epoch, from which follows where a history lacks something.
+        logs_by_epoch: Returns what was logged, from which follows where a history lacks something.
     """
     if not isinstance(results, keras.callbacks.History) or _is_whole(results, objective):
         return results
+    epochs = logs_by_epoch()
     logged = [epochs.get(epoch) for epoch in results.epoch]
     rows = [logs for logs in logged if logs is not None]
     if len(rows) < len(logged) or not any(_tells(logs, objective) for logs in rows):

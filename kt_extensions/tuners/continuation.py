@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from keras_tuner.engine.trial import Trial
-from keras_tuner.src.engine.tuner_utils import SaveBestEpoch
 
 from kt_extensions import gfiles, store
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
 from kt_extensions.snapshot import Continuation, Order, Snapshot, files, first_readable
+from kt_extensions.tuners.best_epoch import remember_best
 from kt_extensions.tuners.kept import KeptFiles
 from kt_extensions.tuners.live import LiveModel, watching_rungs
 from kt_extensions.tuners.replicas import ReplicatedTrials
@@ -170,9 +170,7 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
             return
         others = [self._start(trial, i) for i in range(1, self.executions_per_trial)]
         histories = [start.history, *(other.snapshot.history for other in others if other)]
-        for callback in callbacks:
-            if isinstance(callback, SaveBestEpoch):
-                callback.best_value = best_value(callback, histories)
+        remember_best(callbacks, histories)
 
     def _training_seed(self, trial: Trial, execution: int) -> int | None:
         """Returns a seed for one training, the same for all trials in a line; `None` for none."""
@@ -194,14 +192,3 @@ def seed_of(seed: int, trial_id: str, execution: int) -> int:
     number = trial_id.lstrip("0")  # the padding depends on max_trials, which may be raised
     entropy = [seed, int.from_bytes(number.encode(), "big"), execution]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])
-
-
-def best_value(checkpoint: SaveBestEpoch, histories: list[dict[str, list[float]]]) -> float:
-    """Returns the best value of the objective in some trainings."""
-    objective, best = checkpoint.objective, checkpoint.best_value
-    for history in histories:
-        for values in zip(*history.values(), strict=False):
-            logs = dict(zip(history, values, strict=True))
-            if objective.has_value(logs) and objective.better_than(objective.get_value(logs), best):
-                best = objective.get_value(logs)
-    return float(best)

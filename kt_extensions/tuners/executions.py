@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -9,14 +10,13 @@ import keras
 import keras_tuner as kt
 import numpy as np
 from keras_tuner.engine.trial import Trial
-from keras_tuner.src.engine.tuner_utils import SaveBestEpoch, convert_to_metrics_dict
+from keras_tuner.src.engine.tuner_utils import convert_to_metrics_dict
 
 from kt_extensions import gfiles, store
 from kt_extensions.folds import Folds
 from kt_extensions.reports import Logs, Score, read_report
 from kt_extensions.snapshot.files import BEST
-from kt_extensions.tuners.best_epoch import comparable
-from kt_extensions.tuners.continuation import best_value
+from kt_extensions.tuners.best_epoch import comparable, remember_best
 from kt_extensions.tuners.reporting import ReportedTrials
 
 _KEPT = "execution_"  # begins the names of files with what executions have returned
@@ -62,14 +62,13 @@ class RepeatedTrials(ReportedTrials):
         if results is not None:
             self._take_best(trial, execution, trial.trial_id)
         if isinstance(results, keras.callbacks.History):
-            for callback in callbacks:
-                if isinstance(callback, SaveBestEpoch):
-                    callback.best_value = best_value(callback, [results.history])
+            remember_best(callbacks, [results.history])
         return results
 
     def _keep(self, trial: Trial, execution: int, results: Any) -> Any:
         """Keeps the results of an execution while others follow, and returns them to be scored."""
-        scored = comparable(results, self.oracle.objective, self._logs(trial, execution))
+        logs = functools.partial(self._logs, trial, execution)
+        scored = comparable(results, self.oracle.objective, logs)
         score = _score(scored, self.oracle.objective)
         if score is not None:
             self.report_score(trial, Score(execution, score))

@@ -157,8 +157,7 @@ class Tuner(ToldSearch):
         strategy: Strategy | None = None,
         **kwargs: Any,
     ) -> None:
-        builds_models = type(self).run_trial is Tuner.run_trial
-        check_arguments(type(self), builds_models, oracle, hypermodel, kwargs)
+        check_arguments(type(self), self._runs_trials, oracle, hypermodel, kwargs)
         check_folder("tensorboard_dir", tensorboard_dir or ".")
         self._stop_after(oracle, max_time, patience)
         self.snapshots = checked(snapshots)
@@ -206,9 +205,13 @@ class Tuner(ToldSearch):
     @property
     def _runs_trials(self) -> bool:
         """Whether trials are run here, not by a subclass in its own way."""
-        own = type(self)
-        builds_and_fits = own._build_and_fit_model is Tuner._build_and_fit_model
-        return own.run_trial is Tuner.run_trial and builds_and_fits
+        return type(self).run_trial is Tuner.run_trial
+
+    @property
+    def _fits_what_is_given(self) -> bool:
+        """Whether models are trained with the arguments of `search`, and their logs are scored."""
+        fits = type(self)._build_and_fit_model is Tuner._build_and_fit_model
+        return self._runs_trials and fits
 
     # What users call.
 
@@ -255,7 +258,7 @@ class Tuner(ToldSearch):
 
     def _prepare(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> None:
         """Checks the data, and lets a hypermodel that can, such as our builders, see them."""
-        if self._runs_trials and trains_by_keras(self.hypermodel):
+        if self._fits_what_is_given and trains_by_keras(self.hypermodel):
             check_data(fit_args, fit_kwargs)
         if self._folds is not None:
             self._folds.check(fit_args, fit_kwargs)
@@ -324,7 +327,7 @@ class Tuner(ToldSearch):
         finally:
             self._trains = False
             self._continuation = None
-        if self._runs_trials:
+        if self._fits_what_is_given:
             check_reported(self.oracle.objective, results)
         return results
 
@@ -338,9 +341,8 @@ class Tuner(ToldSearch):
     def _check_training(
         self, model: keras.Model, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        adds_logs = type(self).on_epoch_end is not Tuner.on_epoch_end
-        adds_logs = adds_logs or bool(kwargs["callbacks"]) or not self._runs_trials
-        reported = adds_logs or self._folds is not None
+        adds_logs = type(self).on_epoch_end is not Tuner.on_epoch_end or bool(kwargs["callbacks"])
+        reported = adds_logs or self._folds is not None or not self._fits_what_is_given
         check_compiled(model)
         check_fit_arguments(args, kwargs, self.oracle.objective, reported, model)
 

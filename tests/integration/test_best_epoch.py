@@ -139,6 +139,16 @@ def still(hp: kt.HyperParameters) -> keras.Model:
     return model
 
 
+def stopped_and_resumed(folder: Path, lost: Lost, epochs: int, **given: Any) -> kte.Tuner:
+    fit = {"validation_data": (X, Y), "epochs": epochs, "callbacks": [lost], "verbose": 0}
+    given |= {"objective": "val_loss", "max_trials": 1}
+    with pytest.raises(KeyboardInterrupt):
+        tuner(folder, still, **given).search(X, Y, **fit)
+    search = tuner(folder, still, **given)
+    search.search(X, Y, **fit)
+    return search
+
+
 def loss_of(search: kte.Tuner, name: str) -> float:
     model = search.load_model(search.oracle.trials[name])
     return float(model.evaluate(X, Y, verbose=0))
@@ -146,12 +156,7 @@ def loss_of(search: kte.Tuner, name: str) -> float:
 
 def test_the_weights_of_an_epoch_that_was_lost_are_not_the_best(tmp_path: Path) -> None:
     lost = Lost([0.5, 0.5, 0.2, 0.4, 0.4, 0.4], 3, KeyboardInterrupt)
-    given = {"objective": "val_loss", "max_trials": 1, "snapshots": kte.Snapshots(every_epochs=3)}
-    fit = {"validation_data": (X, Y), "epochs": 6, "callbacks": [lost], "verbose": 0}
-    with pytest.raises(KeyboardInterrupt):
-        tuner(tmp_path, still, **given).search(X, Y, **fit)
-    search = tuner(tmp_path, still, **given)
-    search.search(X, Y, **fit)
+    search = stopped_and_resumed(tmp_path, lost, 6, snapshots=kte.Snapshots(every_epochs=3))
     [result] = search.results()
     assert result["score"] == min(result["history"][0]["val_loss"])
     assert result["score"] > 0
@@ -182,12 +187,7 @@ def test_the_weights_of_an_execution_that_was_lost_are_not_the_best(tmp_path: Pa
             self.at = 0 if self.trainings == 2 else 9
 
     lost = InTheSecond([0.2, 0.4], 9, KeyboardInterrupt)
-    given = {"objective": "val_loss", "max_trials": 1, "executions_per_trial": 2}
-    fit = {"validation_data": (X, Y), "epochs": 2, "callbacks": [lost], "verbose": 0}
-    with pytest.raises(KeyboardInterrupt):
-        tuner(tmp_path, still, **given).search(X, Y, **fit)
-    search = tuner(tmp_path, still, **given)
-    search.search(X, Y, **fit)
+    search = stopped_and_resumed(tmp_path, lost, 2, executions_per_trial=2)
     [result] = search.results()
     assert lost.trainings == 3
     assert loss_of(search, result["trial_id"]) == pytest.approx(result["score"])
