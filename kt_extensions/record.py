@@ -39,7 +39,8 @@ class SearchRecord:
     The events are dictionaries with these keys besides `"event"`:
 
     - `search`: `format`, `objective`, its `direction`, `seed`; the `scheduler`, if there is one; of
-      several objectives their directions by name, `objectives`. The first event.
+      several objectives their directions by name, `objectives`; the folders that it learns from,
+      `warm_start`, which older logs do not tell. The first event.
     - `space`: `hyperparameters`, the configurations of hyperparameters that were added.
     - `known`: `values` (with `tuner/epochs`, if a scheduler began it) and `y` of a trial of an
       earlier search, to be minimized: a number, or a list of several objectives; `None` if the
@@ -58,6 +59,10 @@ class SearchRecord:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.log = EventLog(folder)
+        self.lost: list[Event] = []
+        """Events that were applied and that the log lacks, until the search goes on."""
+        self.last: Event = {}
+        """The event that was applied last."""
         self.space_config: list[dict[str, Any]] = []
         self.ranking: list[tuple[bool, float, int, str]] = []
         """Completed trials, the best first: whether pruned, score to be minimized, place, name."""
@@ -106,6 +111,7 @@ class SearchRecord:
 
     def apply(self, event: Event) -> None:
         """Brings the table, the ranking and the rest up to an event."""
+        self.last = event
         match event["event"]:
             case "search":
                 self.sign = _sign(event["direction"])

@@ -243,7 +243,7 @@ def read_report(trial_dir: str | os.PathLike[str]) -> TrialReport:
     report = TrialReport()
     log = EventLog(trial_dir, FILE_NAME)
     if log.exists():
-        for event in log.peek():
+        for event in log.read():
             report.apply(event)
     return report
 

@@ -2,7 +2,7 @@
 
 An event of a search is one line of `trials.jsonl`, JSON with a checksum, written by a single
 append: the cost does not grow with the search. A process killed in the middle of a write leaves an
-unfinished last line, which is cut off when the log is read again. What was finished stays.
+unfinished last line, which is cut off when the log is written to again. What was finished stays.
 """
 
 from __future__ import annotations
@@ -50,8 +50,12 @@ class EventLog:
         self._size = 0
 
     def exists(self) -> bool:
-        """Whether anything was logged, be it unreadable."""
-        return self.path.exists() and self.path.stat().st_size > 0
+        """Whether anything was logged, be it unreadable. The beginning of a first line is not."""
+        try:
+            with self.path.open("rb") as file:
+                return not _is_unfinished(file.readline())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def create(self, *events: Event) -> None:
         """Begins the log: afterwards all these events are on the disk, or there is no log.
@@ -72,6 +76,8 @@ class EventLog:
 
     def open(self) -> None:
         """Makes the log ready to be appended to, whether it was begun before or not.
+
+        The beginning of an event at its end is cut off; anything else there becomes a damaged line.
 
         Raises:
             OSError: If the folder cannot be written to.
@@ -125,21 +131,15 @@ class EventLog:
             os.close(descriptor)
 
     def read(self) -> list[Event]:
-        """Returns all events, and repairs the end of the log if a write was cut off there.
+        """Returns all events, and leaves the log as it is: someone may be writing to it.
 
-        A damaged line elsewhere is left out with a warning; the others are returned.
-        """
-        self._repair_end()
-        return self.peek()
-
-    def peek(self) -> list[Event]:
-        """Returns all events as `read` does, and leaves the log as it is: someone may write to it.
-
-        What is being written is left out.
+        What is being written is left out. A damaged line is left out with a warning.
         """
         data = self.path.read_bytes()
         self._size = len(data)
-        lines = data.split(b"\n")[:-1]
+        *lines, end = data.split(b"\n")
+        if not _is_unfinished(end):
+            lines.append(end)
         events = [read_line(line) for line in lines]
         damaged = [number + 1 for number, event in enumerate(events) if event is None]
         if damaged:
@@ -151,15 +151,21 @@ class EventLog:
         return [event for event in events if event is not None]
 
     def _repair_end(self) -> None:
-        """Cuts off the beginning of an event; anything else becomes a (damaged) line."""
         data = self.path.read_bytes()
         end = data[data.rfind(b"\n") + 1 :]
         if not end:
             return
-        if end.startswith(_BEGINNING) or _BEGINNING.startswith(end):
-            os.truncate(self.path, len(data) - len(end))
+        if _is_unfinished(end):
+            self._size = len(data) - len(end)
+            os.truncate(self.path, self._size)
         else:
             self._append(b"\n")
+
+
+def _is_unfinished(line: bytes) -> bool:
+    """Whether a line is the beginning of an event, or nothing."""
+    begins = line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+    return begins and not line.endswith(b"\n")
 
 
 def write_atomically(path: str | os.PathLike[str], text: str, durable: bool = False) -> None:
@@ -207,25 +213,27 @@ def tolerantly(what: str) -> Iterator[None]:
         warnings.warn(f"{what} was not kept: {error}", stacklevel=3)
 
 
-def mend_json_files(folder: str | os.PathLike[str]) -> None:
-    """Replaces damaged files `*.json` of a folder by an empty object, with a warning.
+def mend_state_files(folder: str | os.PathLike[str]) -> None:
+    """Replaces KerasTuner's files of an oracle and a tuner where they are damaged, with a warning.
 
     Args:
-        folder: A project folder. Its subfolders are left alone.
+        folder: A project folder. Other files in it are left alone.
     """
-    for file in Path(folder).glob("*.json"):
-        mend_json_file(file)
+    for file in [*Path(folder).glob("oracle.json"), *Path(folder).glob("tuner[0-9]*.json")]:
+        mend_state_file(file)
 
 
-def mend_json_file(file: str | os.PathLike[str]) -> None:
-    """Replaces a file by an empty object, with a warning, if it is damaged."""
+def mend_state_file(file: str | os.PathLike[str]) -> None:
+    """Replaces a file by an empty object, with a warning, if it does not hold an object."""
     data = Path(file).read_bytes()
     try:
-        json.loads(data)
+        is_whole = isinstance(json.loads(data), dict)
     except ValueError:
+        is_whole = False
+    if not is_whole:
         warnings.warn(
-            f"{file}: the {len(data)} bytes in it are not JSON, since a write was cut off. It is "
-            "begun anew; the trials are in other files.",
+            f"{file}: the {len(data)} bytes in it are not the state of a search, since a write was "
+            "cut off. It is begun anew; the trials are in other files.",
             stacklevel=3,
         )
         write_atomically(file, "{}")

@@ -38,6 +38,15 @@ class _LeftOut(Exception):
     """Why a trial cannot be learnt from."""
 
 
+def advice(folder: str | os.PathLike[str]) -> str:
+    """Returns what to do about a project folder that holds another search than the one wanted."""
+    return (
+        "To begin a new search, change `project_name` or `directory`, or pass `overwrite=True`. "
+        f"With `warm_start=[{os.fspath(folder)!r}]` a search in another folder learns from the "
+        "trials of this one."
+    )
+
+
 def known_trials(
     folder: str | os.PathLike[str], space: SearchSpace, objective: Any
 ) -> list[KnownTrial]:

@@ -15,8 +15,10 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions import objectives, store
 from kt_extensions.checking import check_integer
-from kt_extensions.oracles import resuming
+from kt_extensions.oracles.events import end_event, growth
 from kt_extensions.oracles.processes import locked
+from kt_extensions.oracles.recovering import bring_up_to_date
+from kt_extensions.oracles.resuming import open_record
 from kt_extensions.oracles.shared import SharedHyperParameters, identity
 from kt_extensions.record import SearchRecord
 from kt_extensions.reports import Reports
@@ -51,13 +53,13 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         range in the front; then, in the same way, the front of the remaining trials, and so on.
         """
         check_integer("num_trials", num_trials, 0)
-        if self._record is None and not self._has_log():
+        if not self._has_begun():
             return []
         return [self.trials[trial_id] for trial_id in self.record.best(num_trials)]
 
     def pareto_front(self) -> list[objectives.ParetoPoint]:
         """Returns the trials that none dominates; see `kt_extensions.Tuner.pareto_front`."""
-        if self._record is None and not self._has_log():
+        if not self._has_begun():
             return []
         trials = [self.trials[trial_id] for trial_id in self.record.front()]
         return objectives.pareto_front(trials, self.objective)
@@ -135,6 +137,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
     def _forget(self) -> None:
         """Forgets all that the log tells; it is read again when it is needed."""
         self._record: SearchRecord | None = None
+        self._goes_on = False  # the files have been brought up to the record, to be written to
         self.trials: dict[str, Trial] = {}
         self.start_order: list[str] = []
         self.end_order: list[str] = []
@@ -147,6 +150,8 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
     def record(self) -> SearchRecord:
         """What the search has done so far, taken up from the project folder if it holds a search.
 
+        The files of one are only looked at: another program may be searching there.
+
         Raises:
             RuntimeError: If no tuner was made with the oracle: there is no project folder then.
         """
@@ -156,7 +161,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
                     "Expected an oracle that a tuner was made with. Received one that has no "
                     "project folder yet. Pass it as `oracle=` to a tuner first."
                 )
-            self._record = resuming.open_record(self)
+            self._record = open_record(self)
             self._keep_ongoing(self._record)
         return self._record
 
@@ -188,8 +193,9 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         """Returns the path of the file of a trial that KerasTuner's own tools read."""
         return Path(self.project_dir, f"trial_{trial_id}", "trial.json")
 
-    def _has_log(self) -> bool:
-        return hasattr(self, "_directory") and Path(self.project_dir, store.LOG_NAME).exists()
+    def _has_begun(self) -> bool:
+        in_folder = hasattr(self, "_directory") and store.EventLog(self.project_dir).exists()
+        return self._record is not None or in_folder
 
     def save(self) -> None:
         """Saves the search space as far as it is known; all else was saved when it happened."""
@@ -203,19 +209,29 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         atomically: one that a kill left damaged is replaced here.
         """
         with self._consistently():
-            store.mend_json_files(self.project_dir)
-            if not self._has_log() and os.path.exists(self._get_oracle_fname()):
-                resuming.load_project(self)
-            _ = self.record
+            store.mend_state_files(self.project_dir)
+            self._look_again()
 
     def refresh(self) -> None:
-        """Reads the log again if another program has searched in the project folder meanwhile."""
+        """Goes on with the search, also if another program has searched in the folder meanwhile."""
         with self._consistently():
-            if self.record.log.changed():
-                self.ongoing_trials = {}
-                self.reports = Reports(self.project_dir)
-                self._forget()
-                _ = self.record
+            self._goes_on = False
+            self._go_on()
+
+    def _look_again(self) -> None:
+        """Reads the log again if another program has written to it."""
+        if self.record.log.changed():
+            self.ongoing_trials = {}
+            self.reports = Reports(self.project_dir)
+            self._forget()
+            _ = self.record
+
+    def _go_on(self) -> None:
+        """Makes the files of the search, which were only looked at, ready to be written to."""
+        if not self._goes_on:
+            self._look_again()
+            bring_up_to_date(self, self.record)
+            self._goes_on = True
 
     def save_state(self) -> None:
         """Writes the file `oracle.json`, through which KerasTuner's own tools load the search."""
@@ -261,7 +277,7 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
         self._record_growth()
         if trial.status != TrialStatus.COMPLETED:
             trial.score = None
-        event = resuming.end_event(trial, self.objective, trial.trial_id in self._pruned)
+        event = end_event(trial, self.objective, trial.trial_id in self._pruned)
         self.record.write(event, durable=not self._together)
         self._unsettled = self._together
         self.reports.end(trial.trial_id, trial.status, trial.message)
@@ -269,7 +285,8 @@ class LoggedOracle(kt.Oracle):  # type: ignore[misc]
             trial.metrics = type(trial.metrics)()
 
     def _record_growth(self) -> None:
-        self.record.write(*resuming.growth(self, self.record))
+        self._go_on()
+        self.record.write(*growth(self, self.record))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out the functions by which KerasTuner fills its tables: they cannot be pickled."""

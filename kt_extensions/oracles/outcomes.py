@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import keras_tuner as kt
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from kt_extensions.oracles.processes import is_chief
@@ -35,6 +38,7 @@ class OutcomeOracle(ReportedOracle):
             trial.status = TrialStatus.INVALID
             trial.message = f"The objective {self.objective.name!r} was not reported."
         try:
+            trial.hyperparameters.values = _plain(trial.hyperparameters.values)
             self.update_space(trial.hyperparameters)
         except (ValueError, RuntimeError) as error:
             trial.status, trial.message = TrialStatus.FAILED, str(error)
@@ -75,6 +79,22 @@ class OutcomeOracle(ReportedOracle):
             raise error
         warnings.warn(f"The search ends: {error}", RuntimeWarning, stacklevel=3)
         self.ended_by = error
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values that can be recorded: NumPy's numbers as Python's.
+
+    Raises:
+        ValueError: If one is of another kind.
+    """
+    plain = {n: v.item() if isinstance(v, np.generic) else v for n, v in values.items()}
+    others = {n: v for n, v in plain.items() if not isinstance(v, str | int | float | None)}
+    if others:
+        raise ValueError(
+            "Expected values of hyperparameters that are numbers, strings or booleans. Received: "
+            f"{others}. Keep others elsewhere, as attributes of the hypermodel."
+        )
+    return plain
 
 
 def too_many_failures(limit: int, message: str | None) -> RuntimeError:

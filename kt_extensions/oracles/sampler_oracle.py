@@ -17,7 +17,7 @@ from kt_extensions import objectives
 from kt_extensions.checking import check_integer, check_part
 from kt_extensions.fidelities import at_one_fidelity
 from kt_extensions.history import Run
-from kt_extensions.oracles import resuming
+from kt_extensions.oracles.events import start_event
 from kt_extensions.oracles.outcomes import OutcomeOracle
 from kt_extensions.oracles.processes import is_chief, locked
 from kt_extensions.oracles.queue import Queue, fill_in
@@ -182,7 +182,7 @@ class SamplerOracle(OutcomeOracle):
         """
         try:
             with self._consistently():
-                _ = self.record
+                self._go_on()
                 trial = super().create_trial(tuner_id)
                 if trial.status == TrialStatus.STOPPED:
                     self.save_state()
@@ -197,7 +197,7 @@ class SamplerOracle(OutcomeOracle):
     def begin_by_hand(self, trial_id: str, values: Mapping[str, Any]) -> None:
         """Records the start of a trial that `kt_extensions.Tuner.continue_trial` was asked for."""
         self._record_growth()
-        self.record.write(resuming.start_event(trial_id, values))
+        self.record.write(start_event(trial_id, values))
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial: what the sampler proposes."""

@@ -73,7 +73,7 @@ class ReportedTrials(ChiefOrWorker):
             super().reload()
             return
         if not gfiles.is_remote(self._get_tuner_fname()):
-            store.mend_json_file(self._get_tuner_fname())
+            store.mend_state_file(self._get_tuner_fname())
         with stock.telling_of_damage(self.project_dir):
             super().reload()
             stock.bring_up_to_date(self.oracle)

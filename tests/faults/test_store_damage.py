@@ -120,18 +120,42 @@ def test_a_log_cut_at_any_byte_loads(tmp_path: Path) -> None:
         assert finished_in(folder) == ended(data[:size]), size
 
 
+@pytest.mark.filterwarnings("ignore:.*the log tells nothing of some trials")
 @pytest.mark.parametrize("with_files", [False, True])
 def test_a_log_cut_at_any_byte_goes_on(
     whole: Path, tmp_path: Path, expected: dict[str, Any], with_files: bool
 ) -> None:
     data = log_of(whole).read_bytes()
-    for size in cuts(data)[:: 40 if with_files else 10]:
+    first = data.index(b"\n")
+    sizes = [size for size in cuts(data) if size > first or not with_files]
+    for size in sizes[:: 40 if with_files else 10]:
         folder = copy(whole, tmp_path / "cut", data[:size], with_files)
         assert outcome(search(folder)) == expected, size
         assert outcome(loaded(folder)) == expected, size
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert len(store.EventLog(folder).read()) == data.count(b"\n")
+
+
+@pytest.mark.parametrize("size", [0, 5, 60])
+def test_a_log_cut_in_its_first_line_costs_no_trial(
+    whole: Path, tmp_path: Path, expected: dict[str, Any], size: int
+) -> None:
+    data = log_of(whole).read_bytes()[:size]
+    folder = copy(whole, tmp_path / "cut", data, with_files=True)
+    with pytest.warns(UserWarning, match="nothing is left in it"):
+        assert outcome(loaded(folder)) == expected
+    assert outcome(search(folder, N_TRIALS + 1)).items() >= expected.items()
+
+
+def test_trials_without_a_log_and_without_a_state_are_not_overwritten(
+    whole: Path, tmp_path: Path
+) -> None:
+    folder = copy(whole, tmp_path / "cut", b"", with_files=True)
+    (folder / "oracle.json").unlink()
+    with pytest.raises(ValueError, match=r"holds trials and neither(.|\n)*warm_start="):
+        search(folder)
+    assert len(list(folder.glob("trial_*/trial.json"))) == N_TRIALS
 
 
 def flipped(data: bytes, number: int) -> bytes:

@@ -284,7 +284,7 @@ def test_the_tuners_file_survives_a_kill(tmp_path: Path) -> None:
     made = tuner(tmp_path)
     made.search(verbose=0)
     (tmp_path / "project" / "tuner0.json").write_text("")
-    with pytest.warns(UserWarning, match="not JSON"):
+    with pytest.warns(UserWarning, match="not the state of a search"):
         again = tuner(tmp_path)
     assert values_of(again) == values_of(made)
 

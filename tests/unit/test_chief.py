@@ -359,7 +359,6 @@ def test_the_end_that_a_killed_chief_has_written_is_not_written_again(search: Se
     assert search.chief._lending._leases.deaths == {}
 
 
-@pytest.mark.filterwarnings("ignore:.*are not JSON")
 @pytest.mark.parametrize("damaged", ["", "{", "[]"])
 def test_without_the_leases_trials_are_run_anew(search: Search, damaged: str) -> None:
     trial = search.create(A)

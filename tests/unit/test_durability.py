@@ -43,7 +43,7 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     log = EventLog(tmp_path / "search")
 
     def note(descriptor: int) -> None:
-        found.append(log.peek()[-1]["event"])
+        found.append(log.read()[-1]["event"])
 
     oracle = begun(tmp_path)
     assert oracle.record.log.exists()

@@ -10,7 +10,7 @@ import keras_tuner as kt
 import numpy as np
 import pytest
 
-from kt_extensions.oracles.resuming import hyperparameters_from
+from kt_extensions.oracles.events import hyperparameters_from
 from kt_extensions.record import SearchRecord, name_of
 
 

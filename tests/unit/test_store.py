@@ -64,6 +64,8 @@ def test_a_log_cut_at_any_byte(log: EventLog) -> None:
         log.path.write_bytes(data[:size])
         whole = sum(end <= size for end in ends)
         assert log.read() == EVENTS[:whole]
+        assert log.path.read_bytes() == data[:size]  # who only reads leaves it as it is
+        log.open()
         log.append(EVENTS[1])
         assert log.read() == [*EVENTS[:whole], EVENTS[1]]
 
@@ -94,6 +96,7 @@ def test_rubbish_is_kept_and_told(log: EventLog, rubbish: bytes) -> None:
         file.write(rubbish)
     with pytest.warns(UserWarning, match=r"damaged lines \[4"):
         assert log.read() == EVENTS
+    log.open()
     assert rubbish in log.path.read_bytes()
     log.append(EVENTS[1])
     with pytest.warns(UserWarning):
@@ -174,16 +177,15 @@ def _killed(*args: Any) -> None:
 
 
 def test_damaged_files_of_tuners_are_begun_anew(tmp_path: Path) -> None:
-    (tmp_path / "whole.json").write_text('{"a": 1}')
-    (tmp_path / "empty.json").touch()
-    (tmp_path / "half.json").write_text('{"a"')
-    with pytest.warns(UserWarning, match="not JSON"):
-        store.mend_json_files(tmp_path)
-    assert {file.name: json.loads(file.read_text()) for file in tmp_path.iterdir()} == {
-        "whole.json": {"a": 1},
-        "empty.json": {},
-        "half.json": {},
-    }
+    texts = {"oracle.json": '{"a": 1}', "tuner0.json": "", "tuner1.json": '{"a"'}
+    texts |= {"tuner2.json": "[]", "notes.json": '{"mine": 1}\n{"mine": 2}'}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    with pytest.warns(UserWarning, match="not the state of a search") as warned:
+        store.mend_state_files(tmp_path)
+    assert len(warned) == 3
+    mended = dict.fromkeys(["tuner0.json", "tuner1.json", "tuner2.json"], "{}")
+    assert {f.name: f.read_text() for f in tmp_path.iterdir()} == texts | mended
 
 
 STATE: dict[str, Any] = {
