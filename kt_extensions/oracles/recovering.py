@@ -24,6 +24,18 @@ if TYPE_CHECKING:
     from kt_extensions.oracles.logged_oracle import LoggedOracle
 
 
+def load_overlooked(oracle: kt.Oracle) -> None:
+    """Loads the trials that KerasTuner has not: it takes brackets in a folder's name for a pattern.
+
+    Args:
+        oracle: An oracle, ours or another, that KerasTuner's `Oracle.reload` has reloaded.
+    """
+    for name in set(oracle.start_order) - set(oracle.trials):
+        file = Path(oracle._get_trial_dir(name), "trial.json")
+        if file.exists():
+            oracle.trials[name] = Trial.load(str(file))
+
+
 def trial_files(oracle: LoggedOracle) -> list[Path]:
     return sorted(Path(oracle.project_dir).glob("trial_*/trial.json"))
 

@@ -15,7 +15,12 @@ from keras_tuner.engine.trial import TrialStatus
 
 from kt_extensions import objectives, store
 from kt_extensions.oracles.events import end_event, growth, replay, start_event
-from kt_extensions.oracles.recovering import is_scored_by, recover, trial_files
+from kt_extensions.oracles.recovering import (
+    is_scored_by,
+    load_overlooked,
+    recover,
+    trial_files,
+)
 from kt_extensions.record import FORMAT, SearchRecord
 from kt_extensions.reports import is_pruned
 from kt_extensions.store import Event
@@ -83,6 +88,7 @@ def _load_project(oracle: LoggedOracle) -> None:
     declared = oracle.hyperparameters
     try:
         kt.Oracle.reload(oracle)
+        load_overlooked(oracle)
         oracle.trials = {name: oracle.trials[name] for name in oracle.start_order}
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(

@@ -16,6 +16,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.oracle import LOCKS, THREADS
 
 from kt_extensions import objectives, store
+from kt_extensions.oracles.recovering import load_overlooked
 from kt_extensions.reports import FINISHED
 
 
@@ -149,6 +150,7 @@ def bring_up_to_date(oracle: kt.Oracle) -> None:
     Raises:
         KeyError: If a trial has no file.
     """
+    load_overlooked(oracle)
     for name in set(oracle.trials) - set(oracle.start_order):
         if oracle.trials[name].status == TrialStatus.RUNNING:
             del oracle.trials[name]  # it had not begun; it is proposed again

@@ -67,6 +67,15 @@ def test_a_search_stopped_in_any_trial_goes_on_as_one_never_stopped(
     assert values_of(rest) == expected
 
 
+def test_brackets_in_the_name_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "rate[0.1]"
+    tuner(kt.oracles.RandomSearchOracle(max_trials=3, seed=1), folder).search(verbose=0)
+    resumed = tuner(kt.oracles.RandomSearchOracle(max_trials=5, seed=1), folder)
+    assert len(resumed.results()) == 3
+    resumed.search(verbose=0)
+    assert [trial.status for trial in resumed.oracle.trials.values()] == ["COMPLETED"] * 5
+
+
 def test_a_grid_is_tried_to_its_end(tmp_path: Path) -> None:
     made = tuner(ORACLES["grid"](), tmp_path)
     made.search(verbose=0)
