@@ -36,8 +36,8 @@ OURS = sorted(REGISTRY)
 TOLD_THE_BUDGET = {"ngopt"}
 """Methods that plan for their number of evaluations: one run for each budget."""
 
-COSTLY = {"kerastuner-bayesian": (3, 100), "skopt-gp": (3, 100)}
-"""Methods that take seconds for a proposal: their seeds and evaluations at most."""
+COSTLY = {"kerastuner-bayesian": 100, "skopt-gp": 100}
+"""Methods that take seconds for a proposal, and the most evaluations that are measured of them."""
 
 
 def starts() -> dict[str, Start]:
@@ -66,8 +66,8 @@ def planned(method: str, seeds: int, budgets: list[int]) -> tuple[int, list[int]
     """Returns the number of seeds and the budgets that are measured of a method."""
     if method == "random":
         return 5 * seeds, budgets  # what all others are divided by, and cheap
-    most_seeds, most_evaluations = COSTLY.get(method, (seeds, max(budgets)))
-    return min(seeds, most_seeds), [b for b in budgets if b <= most_evaluations]
+    most = COSTLY.get(method, max(budgets))
+    return seeds, [budget for budget in budgets if budget <= most]
 
 
 def jobs(

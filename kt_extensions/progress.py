@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import functools
 import math
-import re
 import textwrap
 import time
 import warnings
@@ -28,7 +27,6 @@ from kt_extensions.terminal import Terminal
 _STYLES = {"COMPLETED": "green", "PRUNED": "cyan", "FAILED": "red", "INVALID": "yellow"}
 _RUNNING = ("running", "", "", "", "", "", "", "")  # one for each trial that is shown
 _LONGEST_MESSAGE = 160  # Characters of an error.
-_ERROR = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)  # where one begins below its traceback
 _WORDS = {
     "COMPLETED": "completed",
     "PRUNED": "pruned",
@@ -347,12 +345,9 @@ class SearchProgress:
 
 
 def _error_line(message: str) -> str:
-    """Returns the beginning of the error that a traceback ends with, on one line."""
-    below_traceback = message.rsplit("\n  File ", maxsplit=1)[-1]
-    begin = _ERROR.search(below_traceback)
-    error = below_traceback[begin.start() :] if begin else message.strip().rsplit("\n", 1)[-1]
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", error)  # Keras prints in bold
-    return textwrap.shorten(plain, _LONGEST_MESSAGE, placeholder=" ...")
+    """Returns the beginning of the error that a message ends with; nothing if there is none."""
+    error = wording.reason(message) if message else ""
+    return textwrap.shorten(error, _LONGEST_MESSAGE, placeholder=" ...")
 
 
 def _values(trial: Any) -> str:

@@ -6,7 +6,8 @@ import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,27 @@ def advice(folder: str | os.PathLike[str]) -> str:
         f"With `warm_start=[{os.fspath(folder)!r}]` a search in another folder learns from the "
         "trials of this one."
     )
+
+
+def check_folders(folders: Iterable[str], deleted: str | os.PathLike[str]) -> None:
+    """Checks that there are projects to learn from, before another one is deleted.
+
+    Args:
+        folders: Their folders.
+        deleted: The project folder that is to be deleted.
+
+    Raises:
+        FileNotFoundError: If there is no project in a folder.
+        ValueError: If a folder is to be deleted.
+    """
+    for folder in folders:
+        if Path(folder).resolve().is_relative_to(Path(deleted).resolve()):
+            raise ValueError(
+                "Expected `warm_start` to name folders that `overwrite=True` does not delete. "
+                f"Received: {folder!r} in a search in {os.fspath(deleted)!r}. To learn from its "
+                "trials, leave `overwrite` out and choose another `project_name`."
+            )
+        next(store.read_trials(folder), None)
 
 
 def known_trials(

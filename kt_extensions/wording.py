@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
+import textwrap
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from kt_extensions.cleaning import plain
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -21,6 +24,8 @@ from kt_extensions.space.domains import Domain
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 31_557_600
 _UNITS = (("second", 1), ("minute", _MINUTE), ("hour", _HOUR), ("day", _DAY), ("year", _YEAR))
 _POWERS = ((10**6, "million"), (10**9, "billion"), (10**12, "trillion"))
+_ERROR = re.compile(r"^[A-Za-z_][\w.]*: ", re.MULTILINE)  # where one begins below its traceback
+_LONGEST_REASON = 400  # characters
 
 
 def count(number: int) -> str:
@@ -81,14 +86,19 @@ def value(of: Any) -> str:
 
 
 def reason(message: str | None) -> str:
-    r"""Returns the last line of a message, which names the error of a traceback.
+    r"""Returns, on one line, the error that a message ends with, from its beginning.
+
+    That is what follows the last line of code in a traceback; a message without one has its last
+    line. Of a long error only the beginning is returned.
 
     Example:
-        >>> reason("Traceback (most recent call last):\n  ...\nValueError: too large\n")
-        'ValueError: too large'
+        >>> reason("Traceback (most recent call last):\n  ...\nValueError: too large:\n  512\n")
+        'ValueError: too large: 512'
     """
-    lines = (message or "").strip().splitlines()
-    return lines[-1].strip() if lines else "No reason was noted."
+    below_traceback = plain(message or "").rsplit("\n  File ", maxsplit=1)[-1].strip()
+    begin = _ERROR.search(below_traceback)
+    error = below_traceback[begin.start() :] if begin else below_traceback.rpartition("\n")[2]
+    return textwrap.shorten(error, _LONGEST_REASON, placeholder=" ...") or "No reason was noted."
 
 
 def share(part: int, of: int) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kt_extensions.cleaning import changed, plain
+from kt_extensions.cleaning import plain
 from kt_extensions.html_report.page import page
+from kt_extensions.html_report.texts import changed
 from kt_extensions.searches import view_of
 from kt_extensions.store import write_atomically
 

@@ -6,7 +6,6 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from kt_extensions.cleaning import without_formulas
 from kt_extensions.plots.drawing import (
     BEST,
     FAILED,
@@ -18,6 +17,7 @@ from kt_extensions.plots.drawing import (
     spans_magnitudes,
     write_instead,
 )
+from kt_extensions.plots.labels import without_formulas
 from kt_extensions.searches import SearchView, TrialView, view_of
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from kt_extensions.cleaning import without_formulas
-from kt_extensions.plots.labels import broken, room
+from kt_extensions.plots.labels import broken, room, without_formulas
 from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:

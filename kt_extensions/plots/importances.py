@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kt_extensions.cleaning import without_formulas
 from kt_extensions.importances import importances
 from kt_extensions.plots.drawing import BEST, TEXT, figure_of, finish, new_figure, write_title
+from kt_extensions.plots.labels import without_formulas
 from kt_extensions.searches import SearchView, view_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from kt_extensions.cleaning import without_formulas
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -22,6 +20,16 @@ _MOST_LINES = 3
 
 class _Lines(textwrap.TextWrapper):
     wordsep_re = re.compile(r"(\s+)|(?<=[/_])(?=[^/_])")
+
+
+def without_formulas(text: str) -> str:
+    r"""Returns a text that matplotlib draws as it is, not as a formula between dollars.
+
+    Example:
+        >>> print(without_formulas("$x$"))
+        \$x\$
+    """
+    return text.replace("$", r"\$")
 
 
 def broken(text: str, width: float) -> str:

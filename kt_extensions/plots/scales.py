@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from kt_extensions.cleaning import without_formulas
-from kt_extensions.plots.labels import label_options
+from kt_extensions.plots.labels import label_options, without_formulas
 from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:

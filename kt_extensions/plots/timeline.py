@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from kt_extensions.cleaning import without_formulas
 from kt_extensions.plots.drawing import (
     BEST,
     FAILED,
@@ -17,6 +16,7 @@ from kt_extensions.plots.drawing import (
     new_figure,
     write_instead,
 )
+from kt_extensions.plots.labels import without_formulas
 from kt_extensions.searches import SearchView, TrialView, view_of
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from kt_extensions.chief_worker import (
     serve,
 )
 from kt_extensions.oracles.processes import is_chief, is_worker
+from kt_extensions.tuners.construction import project_folder
 
 _PLACES = itertools.count()  # of the program's searches with a chief
 
@@ -35,7 +36,8 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if is_chief():
-            _reopen(_folder(kwargs), kwargs.get("overwrite", False))
+            folder = project_folder(kwargs.get("directory"), kwargs.get("project_name"))
+            _reopen(folder, kwargs.get("overwrite", False))
         elif is_worker():
             _check_name(kwargs.get("tuner_id"))
         super().__init__(*args, **kwargs)
@@ -118,12 +120,6 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
         except TrialTakenOver as refusal:
             self.oracle.abandon()
             warnings.warn(str(refusal), RuntimeWarning, stacklevel=4)
-
-
-def _folder(kwargs: dict[str, Any]) -> str:
-    """Returns the project folder."""
-    name = kwargs.get("project_name") or "untitled_project"
-    return os.path.join(kwargs.get("directory") or ".", name)
 
 
 def _reopen(folder: str, overwrite: bool) -> None:

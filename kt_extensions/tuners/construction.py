@@ -106,8 +106,12 @@ def _check_project(directory: Any, project_name: Any) -> None:
     check_folder("directory", directory or ".")
     if not isinstance(project_name, str | os.PathLike | None):
         raise ValueError(f"Expected `project_name` to be a text. Received: {project_name!r}.")
-    folder = os.path.join(directory or ".", project_name or "untitled_project")
-    check_folder("project_name", folder)
+    check_folder("project_name", project_folder(directory, project_name))
+
+
+def project_folder(directory: Any, project_name: Any) -> str:
+    """Returns the folder of a project, as KerasTuner's tuners are told it."""
+    return os.path.join(directory or ".", project_name or "untitled_project")
 
 
 def warn_of_steps(space: Iterable[Any]) -> None:

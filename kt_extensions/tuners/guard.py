@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -52,17 +51,12 @@ def exclusively(folder: str | os.PathLike[str]) -> Iterator[None]:
         lock.release()
 
 
-def check_idle(directory: Any, project_name: str | None) -> None:
+def check_idle(folder: str) -> None:
     """Checks that no search is running in a project folder that is to be deleted.
-
-    Args:
-        directory: As KerasTuner's tuners take it, `None` for the current one.
-        project_name: The same, `None` for KerasTuner's own name.
 
     Raises:
         RuntimeError: If one is.
     """
-    folder = os.path.join(directory or ".", project_name or "untitled_project")
     if os.path.exists(os.path.join(folder, LOCK_NAME)):
         with exclusively(folder):
             pass

@@ -32,7 +32,12 @@ from kt_extensions.tuners.checks import (
     takes_verbose,
     trains_by_keras,
 )
-from kt_extensions.tuners.construction import check_arguments, check_folder, warn_of_steps
+from kt_extensions.tuners.construction import (
+    check_arguments,
+    check_folder,
+    project_folder,
+    warn_of_steps,
+)
 from kt_extensions.tuners.fit_arguments import check_data, check_fit_arguments
 from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
@@ -47,6 +52,7 @@ from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.told import ToldSearch
 from kt_extensions.tuners.workers import Workers
+from kt_extensions.warm_start import check_folders
 
 _VERBOSE = 4  # the place of `verbose` among the arguments of `Model.fit`
 
@@ -176,7 +182,9 @@ class Tuner(ToldSearch):
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
         if kwargs.get("overwrite"):
-            check_idle(kwargs.get("directory"), kwargs.get("project_name"))
+            folder = project_folder(kwargs.get("directory"), kwargs.get("project_name"))
+            check_idle(folder)
+            check_folders(getattr(oracle, "warm_start", ()), deleted=folder)
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
         self._report_to(oracle, pruner)
         self._cross_validate(cross_validation)

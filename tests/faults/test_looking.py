@@ -187,6 +187,16 @@ def test_a_resumed_search_says_that_it_learns_from_no_other_folder(tmp_path: Pat
         made(tmp_path / "project", 2)
 
 
+def test_nothing_is_deleted_that_is_to_be_learnt_from(tmp_path: Path) -> None:
+    made(tmp_path / "project", 2).search(verbose=0)
+    before = contents(tmp_path / "project")
+    with pytest.raises(ValueError, match=r"(?s)`overwrite=True` does not delete.*project_name"):
+        made(tmp_path / "project", 2, overwrite=True, warm_start=[tmp_path / "project"])
+    with pytest.raises(FileNotFoundError, match="misspelt"):
+        made(tmp_path / "project", 2, overwrite=True, warm_start=[tmp_path / "misspelt"])
+    assert contents(tmp_path / "project") == before
+
+
 class Noting(Quick):
     note: Any = None
 
