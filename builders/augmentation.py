@@ -10,6 +10,8 @@ import keras
 from kt_extensions import ranges
 from kt_extensions.ranges import FloatRange, Names
 
+from .layers import CHANNELS_LAST
+
 FLIPS = ("both", "horizontal", "none", "vertical")
 
 
@@ -107,11 +109,11 @@ class AugmentationSpace:
         flip = self.flip.declare(hp)
         if flip != "none":
             mode = "horizontal_and_vertical" if flip == "both" else flip
-            x = keras.layers.RandomFlip(mode)(x)
+            x = keras.layers.RandomFlip(mode, **CHANNELS_LAST)(x)
         rotation, zoom = self.rotation.declare(hp), self.zoom.declare(hp)
         contrast = self.contrast.declare(hp)
-        x = keras.layers.RandomRotation(rotation)(x) if rotation > 0 else x
-        x = keras.layers.RandomZoom((-zoom, zoom))(x) if zoom > 0 else x
+        x = keras.layers.RandomRotation(rotation, **CHANNELS_LAST)(x) if rotation > 0 else x
+        x = keras.layers.RandomZoom((-zoom, zoom), **CHANNELS_LAST)(x) if zoom > 0 else x
         return RandomContrast(contrast)(x) if contrast > 0 else x
 
 

@@ -10,7 +10,7 @@ import keras
 from kt_extensions import ranges
 from kt_extensions.ranges import FloatRange, IntRange, Names
 
-from .layers import Hidden
+from .layers import CHANNELS_LAST, Hidden
 
 CONVOLUTIONS = ("full", "separable")
 DOWNSAMPLINGS = ("average", "max", "none", "stride")
@@ -114,7 +114,8 @@ class Convolutions:
         return self._pool(y, mode) if mode in ("average", "max") else y
 
     def _convolution(self, filters: int, hidden: Hidden, strides: int) -> Any:
-        settings = {"strides": strides, "padding": "same", "use_bias": hidden.weights()["use_bias"]}
+        bias = hidden.weights()["use_bias"]
+        settings = {"strides": strides, "padding": "same", "use_bias": bias, **CHANNELS_LAST}
         if self.kind == "full":
             layer = _layer("Conv", self.rank)
             return layer(filters, self.kernel_size, **settings, **hidden.kernel())
@@ -130,11 +131,13 @@ class Convolutions:
         if x.shape[-1] == filters and strides == 1:
             return x
         layer = _layer("Conv", self.rank)
-        return layer(filters, 1, strides=strides, use_bias=False, **hidden.kernel())(x)
+        return layer(
+            filters, 1, strides=strides, use_bias=False, **CHANNELS_LAST, **hidden.kernel()
+        )(x)
 
     def _pool(self, x: Any, mode: str) -> Any:
         layer = _layer("AveragePooling" if mode == "average" else "MaxPooling", self.rank)
-        return layer(self.pool_size, strides=2, padding="same")(x)
+        return layer(self.pool_size, strides=2, padding="same", **CHANNELS_LAST)(x)
 
 
 def _layer(name: str, rank: int) -> Any:

@@ -125,14 +125,17 @@ def check_numbers(x: Any, name: str) -> None:
     """Checks that arrays of inputs hold numbers where they are to hold numbers.
 
     Raises:
-        ValueError: If a value is NaN, which would make every weight NaN.
+        ValueError: If a value is NaN or infinite, which would make every weight NaN.
     """
     for leaf in keras.tree.flatten(x):
         array = keras.ops.convert_to_numpy(leaf) if not isinstance(leaf, np.ndarray) else leaf
-        if array.dtype.kind == "f" and array.size and np.isnan(array.min()):
+        if array.dtype.kind != "f" or not array.size:
+            continue
+        if not np.isfinite([array.min(), array.max()]).all():
             raise ValueError(
                 f"Expected the inputs `{name}` to hold numbers. Received: {np.isnan(array).sum()} "
-                "times NaN. Fill the gaps, for example with the mean, or leave these rows out."
+                f"times NaN, {np.isinf(array).sum()} times infinity. "
+                "Fill the gaps, for example with the mean, or leave these rows out."
             )
 
 

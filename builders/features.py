@@ -10,7 +10,7 @@ import keras
 from kt_extensions import ranges
 from kt_extensions.ranges import IntRange, Names
 
-from .layers import Hidden
+from .layers import CHANNELS_LAST, Hidden
 
 POOLINGS = ("average", "flatten", "max")
 
@@ -67,6 +67,6 @@ def dense(x: Any, units: int | None, hidden: Hidden) -> Any:
 
 def _pooled(x: Any, pooling: str) -> Any:
     if pooling == "flatten":
-        return keras.layers.Flatten()(x)
+        return keras.layers.Flatten(**CHANNELS_LAST)(x)
     name = f"Global{pooling.title()}Pooling{len(x.shape) - 2}D"
-    return getattr(keras.layers, name)()(x)
+    return getattr(keras.layers, name)(**CHANNELS_LAST)(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,21 +12,24 @@ import numpy as np
 from kt_extensions import ranges
 
 from .data import is_arrays
+from .steps import StepNormalization
 
 _ROUNDING = 1e-12  # of a variance in 32 bits, as a share of the squared mean
 NAME = "input_normalization"
 
 OFF = ranges.Fixed(NAME, False)  # of inputs that are no numbers, or go to a backbone as they are
 
+_VALUES = 2**22  # of the inputs at a time, from which the means are taken
 _ENDLESS = -1  # tf.data.INFINITE_CARDINALITY
 
 
 def normalized(x: Any) -> Any:
     """Returns the inputs after a normalization of each feature (of the last axis).
 
-    Until `adapt_inputs` is called on the model, the layer passes its inputs on as they are.
+    Until `adapt_inputs` is called on the model, the layer passes its inputs on as they are. It
+    computes in 32 bits whatever the policy: a year or a salary does not fit into 16.
     """
-    return keras.layers.Normalization(name=NAME)(x)
+    return keras.layers.Normalization(name=NAME, dtype="float32")(x)
 
 
 def adapt_inputs(model: keras.Model, x: Any) -> None:
@@ -61,29 +65,74 @@ def adapt_inputs(model: keras.Model, x: Any) -> None:
         return
     check_adaptable(x)
     before = keras.Model(model.input, layer.input)
-    if is_arrays(x):
-        layer.adapt(keras.ops.convert_to_numpy(before(x)))
-    else:
-        layer.adapt(x.map(lambda inputs, *_: _shaped(before(inputs), layer.input.shape)))
-    _keep_constants(layer)
+    moments = _Moments(layer.input.shape[-1])
+    for batch in _batches(x):
+        features = keras.ops.convert_to_numpy(before(batch))
+        if isinstance(layer, StepNormalization):
+            features = keras.ops.convert_to_numpy(layer.true_rows(features))
+        moments.add(features)
+    _assign(layer, moments)
 
 
-def _keep_constants(layer: keras.layers.Normalization) -> None:
-    """Has a feature that is constant in the training data only lose its mean.
+class _Moments:
+    """Mean and variance of each feature, of any number of values, in 64 bits.
 
-    Divided by a deviation of 0, or of rounding, another value of it would become huge later.
+    Chan, Golub & LeVeque, "Algorithms for Computing the Sample Variance", The American Statistician
+    1983, equation 2.1.
+
+    Args:
+        size: The number of features.
     """
-    mean = keras.ops.convert_to_numpy(layer.adapt_mean)
-    variance = keras.ops.convert_to_numpy(layer.adapt_variance)
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(size)
+        self._squares = np.zeros(size)  # the sum of the squared distances from the mean
+
+    def add(self, x: Any) -> None:
+        """Adds values. Array `(..., size)`."""
+        rows = x.reshape(-1, len(self.mean)).astype(np.float64)
+        if not len(rows):
+            return
+        mean, count = rows.mean(axis=0), self.count + len(rows)
+        apart = mean - self.mean
+        self._squares += np.square(rows - mean).sum(axis=0)
+        self._squares += np.square(apart) * (self.count * len(rows) / count)
+        self.mean += apart * (len(rows) / count)
+        self.count = count
+
+    def variance(self) -> Any:
+        """Returns the variances. Array `(size,)`."""
+        return self._squares / max(self.count, 1)
+
+
+def _batches(x: Any) -> Iterator[Any]:
+    """Yields the inputs in parts that fit into memory, as arrays of NumPy's."""
+    if not is_arrays(x):
+        for batch in x:
+            yield keras.tree.map_structure(
+                np.asarray, batch[0] if isinstance(batch, tuple) else batch
+            )
+        return
+    leaves = keras.tree.flatten(x)
+    samples = max(_VALUES // max(math.prod(np.shape(leaf)[1:]) for leaf in leaves), 1)
+    for start in range(0, len(leaves[0]), samples):
+        part = slice(start, start + samples)
+        yield keras.tree.map_structure(lambda leaf, part=part: leaf[part], x)
+
+
+def _assign(layer: keras.layers.Normalization, moments: _Moments) -> None:
+    """Gives a normalization its means and variances.
+
+    A feature that is constant in the training data only loses its mean. Divided by a deviation of
+    0, or of rounding, another value of it would become huge later.
+    """
+    mean, variance = moments.mean, moments.variance()
     constant = variance <= _ROUNDING * np.square(mean)
-    layer.adapt_variance.assign(np.where(constant, 1.0, variance))
+    shape = layer.adapt_mean.shape
+    layer.adapt_mean.assign(mean.reshape(shape))
+    layer.adapt_variance.assign(np.where(constant, 1.0, variance).reshape(shape))
     layer.finalize_state()
-
-
-def _shaped(x: Any, shape: tuple[int | None, ...]) -> Any:
-    """Returns a tensor of a dataset, which may not tell its shape, with the one that it has."""
-    x.set_shape(shape)
-    return x
 
 
 def check_adaptable(x: Any) -> None:

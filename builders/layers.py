@@ -28,6 +28,9 @@ DEFAULT_ACTIVATIONS = ("relu", "elu", "gelu", "tanh")
 
 NORMALIZATIONS = ("none", "batch", "layer")
 
+CHANNELS_LAST = {"data_format": "channels_last"}
+"""Of layers that know where the channels are: builders have them last, whatever Keras is set to."""
+
 # Each takes the deviation, which only "normal" uses. A layer needs an initializer of its own: two
 # that share one begin alike.
 INITIALIZERS: Mapping[str, Callable[[float], Any]] = {

@@ -13,7 +13,7 @@ from kt_extensions.ranges import IntRange, Names, Switch
 
 from . import inputs
 from .columns import Columns, ColumnSpace
-from .layers import Hidden
+from .layers import CHANNELS_LAST, Hidden
 from .space import ModelSpace, arguments_of
 from .training import TunedTraining
 from .widths import WidthSpace
@@ -70,7 +70,7 @@ class MLPSpace(ModelSpace):
             return self._columns.encode(hp, normalize)
         columns = keras.Input(self.input_shape)
         x = inputs.normalized(columns) if normalize else columns
-        return columns, keras.layers.Flatten()(x) if len(x.shape) > 2 else x
+        return columns, keras.layers.Flatten(**CHANNELS_LAST)(x) if len(x.shape) > 2 else x
 
     def _check_inputs(self, x: Any, name: str) -> None:
         if self._columns is None:

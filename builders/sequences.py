@@ -74,7 +74,7 @@ class SequenceSpace:
         sequences = keras.Input(self.shape, dtype="int32" if tokens else None)
         x = sequences
         if window is not None or self.padding_value is not None:
-            x = LastSteps(window, self.padding_value)(x)
+            x = LastSteps(window, self.padding_value, dtype="float32")(x)
         if tokens:
             size = self.embedding_size.declare(hp)
             return sequences, keras.layers.Embedding(self.vocabulary_size, size, mask_zero=True)(x)
@@ -84,7 +84,7 @@ class SequenceSpace:
         if self.padding_value is None:
             return inputs.normalized(x) if normalize else x
         if normalize:
-            return StepNormalization(self.padding_value, name=inputs.NAME)(x)
+            return StepNormalization(self.padding_value, name=inputs.NAME, dtype="float32")(x)
         return keras.layers.Masking(self.padding_value)(x)
 
     def check(self, x: Any, name: str) -> None:

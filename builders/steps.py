@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from .layers import CHANNELS_LAST
+
 
 def true_steps(x: Any, padding_value: float) -> Any:
     """Returns which steps are no padding.
@@ -118,10 +120,10 @@ class StepNormalization(keras.layers.Normalization):  # type: ignore[misc]
             data: Sequences, shape `(batch, steps, features)`, or a `tf.data.Dataset` of batches of
                 them.
         """
-        super().adapt(data.map(self._true_rows) if hasattr(data, "map") else self._true_rows(data))
+        super().adapt(data.map(self.true_rows) if hasattr(data, "map") else self.true_rows(data))
 
-    def _true_rows(self, x: Any) -> Any:
-        """Returns the true steps of all sequences as one sequence."""
+    def true_rows(self, x: Any) -> Any:
+        """Returns the true steps of all sequences as one sequence. Shape `(1, steps, features)`."""
         return x[true_steps(x, self.padding_value)][None]
 
     def call(self, x: Any) -> Any:
@@ -158,7 +160,8 @@ class StepConvolution(keras.layers.Conv1D):  # type: ignore[misc]
     """
 
     def __init__(self, filters: int, kernel_size: int, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **{**kwargs, "padding": "same"})
+        fixed = {"padding": "same", **CHANNELS_LAST}
+        super().__init__(filters, kernel_size, **{**kwargs, **fixed})
         self.supports_masking = True
 
     def call(self, x: Any, mask: Any = None) -> Any:
