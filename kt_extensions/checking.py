@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 
 def check_integer(name: str, value: int, least: int) -> None:
@@ -15,6 +15,25 @@ def check_integer(name: str, value: int, least: int) -> None:
     """
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"Expected `{name}` to be an integer >= {least}. Received: {value!r}.")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number, Python's or NumPy's: neither a truth value nor NaN.
+
+    Example:
+
+    >>> import numpy as np
+    >>> is_number(np.int64(60)), is_number(float("inf")), is_number(True), is_number(float("nan"))
+    (True, True, False, False)
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and bool(value == value)
+
+
+def fail(name: str, received: object, expected: str, advice: str = "") -> NoReturn:
+    """Raises a `ValueError` that says what was expected, what came, and what to do."""
+    message = f"Expected `{name}` to be {expected}. Received: {name}={received!r}. {advice}"
+    raise ValueError(message.rstrip())
 
 
 def check_part(name: str, value: object, method: str, example: str) -> None:

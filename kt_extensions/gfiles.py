@@ -108,8 +108,9 @@ def create_text(path: Location, text: str) -> None:
     except FileExistsError:
         pass
     except OSError:  # a file system without hard links
-        replace(aside, path)
-        return
+        if not exists(path):
+            replace(aside, path)
+            return
     os.unlink(aside)
 
 

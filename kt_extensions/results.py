@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from kt_extensions.reports import TrialReport
+from kt_extensions.reports import Attempt, TrialReport
 from kt_extensions.store import write_atomically
 
 _COLUMNS = ("trial_id", "status", "score", "epochs", "duration", "parent", "message")
@@ -115,6 +115,28 @@ def trial_result(
         "duration": report.seconds,
         "message": message,
     }
+
+
+def failed_attempts(
+    report: TrialReport, status: str, message: str | None
+) -> list[tuple[int, Attempt]]:
+    """Returns the attempts of a trial that have failed, each with its number from 1.
+
+    Args:
+        report: What the trial has reported. It may lack the last end: a kill came before it.
+        status: The trial's own, which tells of that end, too.
+        message: The trial's own.
+
+    Example:
+
+    >>> failed_attempts(TrialReport(), "FAILED", "too large")
+    [(1, Attempt(status='FAILED', message='too large', seconds=None))]
+    """
+    attempts = report.attempts
+    known = [attempt.status for attempt in attempts]
+    if status in ("FAILED", "INVALID") and status not in known:
+        attempts = [*attempts, Attempt(status, message, None)]
+    return [pair for pair in enumerate(attempts, start=1) if pair[1].status != "COMPLETED"]
 
 
 def _row(result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:

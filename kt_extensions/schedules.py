@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import numbers
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
+
+from kt_extensions.checking import fail, is_number
 
 Schedule: TypeAlias = Callable[[float], float]
 
@@ -85,11 +86,11 @@ def warmup(length: float, *, start: float = 0.1, shape: str = "linear") -> Sched
     """
     _check_length(length)
     if shape not in WARMUPS:
-        _fail("shape", shape, f"one of {sorted(WARMUPS)}")
+        fail("shape", shape, f"one of {sorted(WARMUPS)}")
     check("start", start, lambda s: 0 <= s < 1, "a fraction of at least 0 and below 1")
     if shape == "exponential" and start == 0:
         advice = "It multiplies its way up; choose a small number such as 0.01."
-        _fail("start", start, "above 0 for an exponential warm-up", advice)
+        fail("start", start, "above 0 for an exponential warm-up", advice)
     return partial(_warmup, length, start, shape)
 
 
@@ -171,7 +172,7 @@ def step(
     """
     _check_factor("factor", factor)
     if (every is None) == (milestones is None):
-        _fail("every", every, "given, or else `milestones`", f"milestones={milestones!r}.")
+        fail("every", every, "given, or else `milestones`", f"milestones={milestones!r}.")
     if every is not None:
         check("every", every, lambda e: 0 < e < math.inf, "a positive number")
         return partial(_step_every, factor, every)
@@ -233,10 +234,10 @@ def join(schedules: Sequence[Schedule], boundaries: Sequence[float]) -> Schedule
     """
     if not all(callable(schedule) for schedule in schedules):
         advice = "For a constant factor write `constant(0.5)`."
-        _fail("schedules", schedules, "functions from time to a factor", advice)
+        fail("schedules", schedules, "functions from time to a factor", advice)
     if len(schedules) != len(boundaries) + 1:
         advice = f"There are {len(schedules)} schedules."
-        _fail("boundaries", boundaries, "one fewer than the schedules", advice)
+        fail("boundaries", boundaries, "one fewer than the schedules", advice)
     starts = (0.0, *_times("boundaries", boundaries))
     return partial(_joined, tuple(schedules), starts)
 
@@ -283,8 +284,8 @@ def check(name: str, received: object, holds: Callable[[Any], bool], expected: s
         ...
     ValueError: Expected `rate` to be a number of at least 0. Received: rate=-1.
     """
-    if not _is_number(received) or not holds(received):
-        _fail(name, received, expected)
+    if not is_number(received) or not holds(received):
+        fail(name, received, expected)
 
 
 def _check_length(length: float) -> None:
@@ -298,18 +299,9 @@ def _check_factor(name: str, factor: float) -> None:
 def _times(name: str, times: Iterable[float]) -> tuple[float, ...]:
     expected = "positive numbers, each larger than the one before"
     if not isinstance(times, Iterable):
-        _fail(name, times, expected)
+        fail(name, times, expected)
     found = tuple(times)
-    numbers_only = all(_is_number(time) for time in found)
+    numbers_only = all(is_number(time) for time in found)
     if not numbers_only or not all(a < b for a, b in itertools.pairwise((0.0, *found))):
-        _fail(name, found, expected)
+        fail(name, found, expected)
     return found
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def _fail(name: str, received: object, expected: str, advice: str = "") -> NoReturn:
-    message = f"Expected `{name}` to be {expected}. Received: {name}={received!r}. {advice}"
-    raise ValueError(message.rstrip())

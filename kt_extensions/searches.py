@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ class SearchView:
         """Whether a score is better than another one."""
         return score > other if self.direction == "max" else score < other
 
-    @property
+    @cached_property
     def scored(self) -> list[TrialView]:
         """The trials that have a score."""
         return [trial for trial in self.trials if trial.score is not None]
@@ -119,7 +120,7 @@ class SearchView:
         """The trial with the best score, the first of equal ones; `None` if none has a score."""
         return self.incumbents[-1] if self.incumbents else None
 
-    @property
+    @cached_property
     def incumbents(self) -> list[TrialView]:
         """The trials that were better than all before them; pruned ones only if no other ended."""
         steps: list[TrialView] = []
@@ -130,7 +131,11 @@ class SearchView:
 
     def trial(self, trial_id: str) -> TrialView | None:
         """Returns the trial with a name; `None` if there is none."""
-        return next((trial for trial in self.trials if trial.trial_id == trial_id), None)
+        return self._by_name.get(trial_id)
+
+    @cached_property
+    def _by_name(self) -> dict[str, TrialView]:
+        return {trial.trial_id: trial for trial in reversed(self.trials)}
 
 
 def view_of(

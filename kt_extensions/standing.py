@@ -11,7 +11,7 @@ import numpy as np
 from kt_extensions import pareto
 from kt_extensions.description import SpaceDescription, description_of
 from kt_extensions.reports import TrialReport, read_report
-from kt_extensions.results import Results, trial_result
+from kt_extensions.results import Results, failed_attempts, trial_result
 from kt_extensions.searches import SearchView, TrialView
 
 
@@ -81,16 +81,16 @@ def results_of(search: SearchView) -> Results:
 
 def failures(search: SearchView) -> list[tuple[TrialView, str]]:
     """Returns the message of each attempt that failed, with its trial; retried ones, too."""
-    return [(trial, text) for trial in search.trials for text in _failed_attempts(search, trial)]
-
-
-def _failed_attempts(search: SearchView, trial: TrialView) -> list[str]:
-    attempts = _report(search, trial).attempts if search.folder else []
-    messages = [attempt.message or "" for attempt in attempts if attempt.status != "COMPLETED"]
-    return messages or [trial.message or ""] * trial.failed
+    return [
+        (trial, attempt.message or "")
+        for trial in search.trials
+        for _, attempt in failed_attempts(_report(search, trial), trial.status, trial.message)
+    ]
 
 
 def _report(search: SearchView, trial: TrialView) -> TrialReport:
+    if not search.folder:
+        return TrialReport()
     return read_report(Path(search.folder, f"trial_{trial.trial_id}"))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from kt_extensions.cleaning import plain
+from kt_extensions.cleaning import uncolored
 from kt_extensions.space import (
     Condition,
     Dimension,
@@ -95,7 +95,7 @@ def reason(message: str | None) -> str:
         >>> reason("Traceback (most recent call last):\n  ...\nValueError: too large:\n  512\n")
         'ValueError: too large: 512'
     """
-    below_traceback = plain(message or "").rsplit("\n  File ", maxsplit=1)[-1].strip()
+    below_traceback = uncolored(message or "").rsplit("\n  File ", maxsplit=1)[-1].strip()
     begin = _ERROR.search(below_traceback)
     error = below_traceback[begin.start() :] if begin else below_traceback.rpartition("\n")[2]
     return textwrap.shorten(error, _LONGEST_REASON, placeholder=" ...") or "No reason was noted."

@@ -10,7 +10,7 @@ import keras
 
 from kt_extensions.callbacks import rates
 from kt_extensions.callbacks.clock import Clock, Time
-from kt_extensions.ranges import fail
+from kt_extensions.checking import fail
 
 
 class RateCallback(keras.callbacks.Callback):  # type: ignore[misc]

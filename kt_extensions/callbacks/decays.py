@@ -10,7 +10,7 @@ import keras
 from kt_extensions import schedules
 from kt_extensions.callbacks.base import RateCallback
 from kt_extensions.callbacks.clock import UNITS, Time
-from kt_extensions.ranges import fail
+from kt_extensions.checking import fail
 from kt_extensions.schedules import Schedule
 
 

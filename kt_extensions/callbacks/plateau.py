@@ -10,7 +10,7 @@ from typing import Any
 from kt_extensions import objectives
 from kt_extensions.callbacks.base import RateCallback
 from kt_extensions.callbacks.clock import Time
-from kt_extensions.ranges import fail
+from kt_extensions.checking import fail
 from kt_extensions.schedules import check
 
 

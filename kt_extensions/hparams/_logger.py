@@ -19,7 +19,7 @@ from kt_extensions.hparams._session import Attempt, CurveLogger, Execution, tole
 from kt_extensions.hparams._summary import write_summary
 from kt_extensions.logs.attaching import attach
 from kt_extensions.logs.base import not_begun
-from kt_extensions.reports import FINISHED
+from kt_extensions.reports import FINISHED, read_report
 from kt_extensions.searches import SearchView, view_of_oracle
 
 
@@ -64,6 +64,7 @@ class HParamsLogger:
         self._columns: Columns | None = None
         self._objective: Any = None
         self._attempts: dict[str, Attempt] = {}
+        self._project_dir = ""
         self._view: Callable[[], SearchView] | None = None
 
     def attach(self, tuner: Any) -> None:
@@ -96,6 +97,7 @@ class HParamsLogger:
         """
         self._objective = oracle.objective
         self._attempts = {}
+        self._project_dir = project_dir
         self._search = layout.open_search(self._log_dir, project_dir, project_name)
         if hasattr(oracle, "trials"):
             self._view = functools.partial(view_of_oracle, oracle, project_name, project_dir)
@@ -236,8 +238,8 @@ class HParamsLogger:
 
     def _told(self, trial: Any) -> tuple[float | None, int | None]:
         """What the project folder tells of the seconds and the epochs of a trial."""
-        view = self._view().trial(trial.trial_id) if self._view is not None else None
-        return (None, None) if view is None else (view.duration, view.epochs or None)
+        report = read_report(os.path.join(self._project_dir, f"trial_{trial.trial_id}"))
+        return report.seconds, report.epochs or None
 
     def _write_end(
         self,

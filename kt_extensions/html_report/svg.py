@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from kt_extensions.html_report.elements import Html
+from kt_extensions.plots.drawing import BEST, FAILED, GRID, LINE, TEXT, TRIAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,16 +19,16 @@ _LARGEST = 1.5  # pixels for a point of the figure
 _COLOR = re.compile(r"#[0-9a-f]{6}\b")
 _REFERENCE = re.compile(r"url\(#(.*?)\)")
 
-# The colors of `kt_extensions.plots.drawing`, and the names that the style sheet has for them.
+# The names that the style sheet has for the colors of a figure.
 _NAMED = {
     "#ffffff": "paper",
     "#000000": "ink",
-    "#333333": "ink",
-    "#999999": "line",
-    "#e5e5e5": "grid",
-    "#56b4e9": "trial",
-    "#0072b2": "best",
-    "#d55e00": "failed",
+    TEXT.lower(): "ink",
+    LINE.lower(): "line",
+    GRID.lower(): "grid",
+    TRIAL.lower(): "trial",
+    BEST.lower(): "best",
+    FAILED.lower(): "failed",
 }
 
 

@@ -12,6 +12,7 @@ from kt_extensions.plots.drawing import (
     PALETTE,
     TEXT,
     check_one_objective,
+    count_along,
     figure_of,
     finish,
     new_axes,
@@ -118,12 +119,10 @@ def _draw(axes: Axes, name: str, incumbents: Array, look: dict[str, Any]) -> Non
 
 
 def _label(axes: Axes, search: SearchView) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     means = [y for line in axes.lines for y in np.asarray(line.get_ydata()) if np.isfinite(y)]
     if means and spans_magnitudes(means):
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    count_along(axes.xaxis)
     if not means:
         write_instead(axes, "no completed trial")
     axes.set_xlabel("trials", color=TEXT)

@@ -11,6 +11,7 @@ from kt_extensions.plots.drawing import (
     FAILED,
     TEXT,
     TRIAL,
+    count_along,
     figure_of,
     finish,
     new_axes,
@@ -140,10 +141,8 @@ def _mark(
 
 
 def _label(axes: Axes, metric: str, numbers: list[float]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     if spans_magnitudes(numbers):
         axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    count_along(axes.xaxis)
     axes.set_xlabel("epochs trained", color=TEXT)
     axes.set_ylabel(without_formulas(metric), color=TEXT)

@@ -10,12 +10,13 @@ from kt_extensions.searches import SearchView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, distinct for every kind of colour vision and in grey print:
 # https://jfly.uni-koeln.de/color/
 TRIAL, BEST, FAILED = "#56B4E9", "#0072B2", "#D55E00"
-TEXT, LINE, _GRID = "#333333", "#999999", "#E5E5E5"
+TEXT, LINE, GRID = "#333333", "#999999", "#E5E5E5"
 PALETTE = (BEST, FAILED, "#009E73", "#CC79A7", TRIAL, "#E69F00", "#000000")
 """For lines, the most distinct colors first; without the yellow, which is too pale."""
 TITLE: dict[str, Any] = {"color": TEXT, "fontweight": "bold"}
@@ -101,11 +102,26 @@ def dots(count: int) -> dict[str, Any]:
     return {"s": size, "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
 
 
+def count_along(axis: Axis) -> None:
+    """Labels some of the whole numbers along an axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+
+
+def mark_failed(axes: Axes, search: SearchView, places: Sequence[float], **look: Any) -> None:
+    """Marks failed trials on the edge where bad scores lie."""
+    if places:
+        edges = [0.0 if search.direction == "max" else 1.0] * len(places)
+        cross: dict[str, Any] = {"marker": "x", "color": FAILED, "clip_on": False, **look}
+        axes.scatter(places, edges, transform=axes.get_xaxis_transform(), **cross)
+
+
 def finish(axes: Axes, title: str, grid: Literal["x", "y", "both"]) -> None:
     """Adds the title, the grid and the legend."""
     labels = axes.get_legend_handles_labels()[1]
     write_title(axes, title, labels)
-    axes.grid(axis=grid, color=_GRID, lw=0.8)
+    axes.grid(axis=grid, color=GRID, lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)

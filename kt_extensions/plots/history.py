@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from kt_extensions.plots.drawing import (
     BEST,
-    FAILED,
     TEXT,
     TRIAL,
+    count_along,
     dots,
     figure_of,
     finish,
+    mark_failed,
     new_axes,
     score_label,
     spans_magnitudes,
@@ -62,7 +63,8 @@ def plot_history(
         _draw_scores(axes, search)
     else:
         write_instead(axes, "no completed trial")
-    _draw_failed(axes, search)
+    failed = [trial.number for trial in search.trials if trial.failed]
+    mark_failed(axes, search, failed, s=40, zorder=3, label="failed")
     _label(axes, search)
     return figure_of(axes)
 
@@ -110,31 +112,11 @@ def _annotate_best(axes: Axes, search: SearchView, number: int, score: float) ->
     )
 
 
-def _draw_failed(axes: Axes, search: SearchView) -> None:
-    numbers = [trial.number for trial in search.trials if trial.failed]
-    if not numbers:
-        return
-    edge = 0.0 if search.direction == "max" else 1.0
-    axes.scatter(
-        numbers,
-        [edge] * len(numbers),
-        transform=axes.get_xaxis_transform(),
-        marker="x",
-        s=40,
-        color=FAILED,
-        clip_on=False,
-        zorder=3,
-        label="failed",
-    )
-
-
 def _label(axes: Axes, search: SearchView) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.set_xlabel("trial", color=TEXT)
     axes.set_ylabel(score_label(search), color=TEXT)
     count = len(search.trials)
     space = max(0.6, 0.015 * count)
     axes.set_xlim(-space, count - 1 + space)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    count_along(axes.xaxis)
     finish(axes, search.name, grid="y")

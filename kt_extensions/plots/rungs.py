@@ -15,6 +15,7 @@ from kt_extensions.plots.drawing import (
     check_one_objective,
     explain,
     finish,
+    mark_failed,
     new_figure,
     score_label,
     spans_magnitudes,
@@ -101,7 +102,7 @@ def _draw(axes: Axes, search: SearchView, trials: list[TrialView]) -> None:
     _scatter(axes, place, place.keys() - promoted - best, facecolors="white", **ring)
     _scatter(axes, place, place.keys() & promoted - best, facecolors=TRIAL, **ring)
     _scatter(axes, place, place.keys() & best, **star)
-    _draw_failed(axes, search, [t.rung["epochs"] for t in trials if t.failed])
+    mark_failed(axes, search, [t.rung["epochs"] for t in trials if t.failed], s=36, zorder=4)
 
 
 def _scatter(
@@ -111,15 +112,6 @@ def _scatter(
     if names:
         points = [point for name, point in place.items() if name in names]
         axes.scatter(*zip(*points, strict=True), **look)
-
-
-def _draw_failed(axes: Axes, search: SearchView, epochs: list[int]) -> None:
-    """Marks failed trials on the edge of bad scores."""
-    edge = 0.0 if search.direction == "max" else 1.0
-    if epochs:
-        place = axes.get_xaxis_transform()
-        look: Any = {"marker": "x", "s": 36, "color": FAILED, "clip_on": False}
-        axes.scatter(epochs, [edge] * len(epochs), transform=place, zorder=4, **look)
 
 
 def _label(axes: Axes, trials: list[TrialView], name: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kt_extensions.plots.drawing import (
     BEST,
@@ -39,13 +40,13 @@ _UNITS = ((3600.0, "hours"), (60.0, "minutes"), (0.0, "seconds"))
 
 
 class _Bar(NamedTuple):
-    """A run of a trial: the worker, seconds since the first one began, and its trial."""
+    """A run of a trial: the worker, seconds since the first one began, its trial and its kind."""
 
     worker: str
     began: float
     ended: float
-    is_over: bool
-    trial: TrialView
+    trial: str
+    kind: str
 
 
 def plot_timeline(
@@ -78,7 +79,7 @@ def plot_timeline(
     figure = new_figure(7, max(2.0, 1.2 + 0.35 * len(workers)))
     axes = figure.add_subplot()
     if bars:
-        _draw(axes, bars, pauses, workers, search)
+        _draw(axes, bars, pauses, workers)
     else:
         write_instead(axes, "no times were kept: the search was not run by kt_extensions")
     finish(axes, search.name, "x")
@@ -89,12 +90,20 @@ def _bars(search: SearchView) -> list[_Bar]:
     """Returns the runs of all trials, by their beginnings."""
     runs = [(run, trial) for trial in search.trials for run in trial.runs]
     times = [t for run, _ in runs for t in (run.began, run.ended) if t is not None]
+    first, last = min(times, default=0.0), max(times, default=0.0)
+    runs.sort(key=lambda pair: pair[0].began)
+    starts: dict[str, list[float]] = {}
+    for run, _ in runs:
+        starts.setdefault(run.worker, []).append(run.began)
     bars = []
-    for run, trial in sorted(runs, key=lambda pair: pair[0].began):
-        after = [r.began for r, _ in runs if r.worker == run.worker and r.began > run.began]
-        ended = min(after, default=max(times)) if run.ended is None else run.ended
-        times_of = run.began - min(times), max(ended, run.began) - min(times)
-        bars.append(_Bar(run.worker, *times_of, run.ended is not None, trial))
+    for run, trial in runs:
+        own = starts[run.worker]
+        after = bisect_right(own, run.began)
+        until = own[after] if after < len(own) else last
+        ended = until if run.ended is None else run.ended
+        kind = "not ended" if run.ended is None else _kind(trial, search)
+        times_of = run.began - first, max(ended, run.began) - first
+        bars.append(_Bar(run.worker, *times_of, trial.trial_id, kind))
     return bars
 
 
@@ -107,12 +116,14 @@ def _without_pauses(bars: Sequence[_Bar]) -> tuple[list[_Bar], list[float]]:
         for before, after in itertools.pairwise(busy)
         if after[0] - before[1] > max(longest, 1.0)
     ]
+    places = [where for where, _ in cuts]
+    cut = [0.0, *itertools.accumulate(length for _, length in cuts)]
 
     def moved(time: float) -> float:
-        return time - sum(length for where, length in cuts if time > where)
+        return time - cut[bisect_left(places, time)]
 
     kept = [bar._replace(began=moved(bar.began), ended=moved(bar.ended)) for bar in bars]
-    return kept, [moved(where) for where, _ in cuts]
+    return kept, [moved(where) for where in places]
 
 
 def _busy(bars: Sequence[_Bar]) -> list[tuple[float, float]]:
@@ -131,14 +142,13 @@ def _draw(
     bars: Sequence[_Bar],
     pauses: Sequence[float],
     workers: Sequence[str],
-    search: SearchView,
 ) -> None:
     end = max(bar.ended for bar in bars) or 1.0
     size, unit = next(pair for pair in _UNITS if end >= 2 * pair[0])
     size = size or 1.0
     rows = {worker: row for row, worker in enumerate(workers)}
     for name, color in _COLORS.items():
-        chosen = [bar for bar in bars if _kind(bar, search) == name]
+        chosen = [bar for bar in bars if bar.kind == name]
         axes.barh(
             [rows[bar.worker] for bar in chosen],
             [(bar.ended - bar.began) / size for bar in chosen],
@@ -150,10 +160,10 @@ def _draw(
             label=name if chosen else None,
         )
     for bar in bars:
-        if bar.ended - bar.began > _LARGEST_ID * len(bar.trial.trial_id) * end:
+        if bar.ended - bar.began > _LARGEST_ID * len(bar.trial) * end:
             middle = (bar.began + bar.ended) / 2 / size
-            axes.text(middle, rows[bar.worker], bar.trial.trial_id, ha="center", va="center",
-                      color=_LETTERS[_kind(bar, search)], fontsize=7)  # fmt: skip
+            look: dict[str, Any] = {"color": _LETTERS[bar.kind], "fontsize": 7}
+            axes.text(middle, rows[bar.worker], bar.trial, ha="center", va="center", **look)
     for pause in pauses:
         axes.axvline(pause / size, color=TEXT, lw=1, ls="--")
     _label(axes, bars, workers, end, size, unit)
@@ -175,14 +185,13 @@ def _label(
     axes.set_xlabel(f"{unit} of searching (workers busy {used:.0%} of the time)", color=TEXT)
 
 
-def _kind(bar: _Bar, search: SearchView) -> str:
-    if not bar.is_over:
-        return "not ended"
-    if bar.trial.failed:
+def _kind(trial: TrialView, search: SearchView) -> str:
+    """Returns the kind of a trial that has ended."""
+    if trial.failed:
         return "failed"
-    if bar.trial.pruned:
+    if trial.pruned:
         return "pruned"
-    return "best" if bar.trial is search.best else "trial"
+    return "best" if trial is search.best else "trial"
 
 
 def _natural(worker: str) -> tuple[str, int]:

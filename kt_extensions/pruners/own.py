@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import numpy as np
 
+from kt_extensions.checking import is_number
 from kt_extensions.pruners.base import Progress
 from kt_extensions.pruners.curves import best, in_epochs, may_win
 from kt_extensions.settings import check_integers, check_numbers
@@ -84,7 +83,7 @@ class Threshold:
 
     def __post_init__(self) -> None:
         """Checks the arguments."""
-        if not (_is_number(self.worse_than) and math.isfinite(self.worse_than)):
+        if not (is_number(self.worse_than) and math.isfinite(self.worse_than)):
             raise ValueError(
                 f"Expected worse_than to be a finite number. Received: {self.worse_than!r}."
             )
@@ -97,7 +96,3 @@ class Threshold:
             return None
         own = f"{progress.sign * value:.4g} is worse than {self.worse_than:g}"
         return f"{own} after {in_epochs(epoch)}"
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -4,6 +4,7 @@ A tuple `(low, high)` is a range, both ends included. A list is a choice. A sing
 hyperparameter, which is then no part of the search space. What can be switched off takes None.
 """
 
+from kt_extensions.checking import fail
 from kt_extensions.ranges.conditions import Where, declare_where, declare_where_all
 from kt_extensions.ranges.kinds import (
     Discrete,
@@ -24,7 +25,6 @@ from kt_extensions.ranges.kinds import (
 from kt_extensions.ranges.reading import (
     count,
     doublings,
-    fail,
     floats,
     integers,
     names,

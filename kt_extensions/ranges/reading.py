@@ -6,10 +6,11 @@ import difflib
 import math
 import numbers
 from collections.abc import Callable, Collection
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from kt_extensions.checking import fail, is_number
 from kt_extensions.ranges.kinds import (
     Doublings,
     Fixed,
@@ -160,12 +161,6 @@ def shape(
     return values
 
 
-def fail(name: str, received: Any, expected: str, advice: str = "") -> NoReturn:
-    """Raises a `ValueError` that says what was expected, what came, and what to do."""
-    message = f"Expected `{name}` to be {expected}. Received: {name}={received!r}. {advice}"
-    raise ValueError(message.rstrip())
-
-
 def _integers(name: str, argument: Any, minimum: int) -> Any:
     expected = f"an integer of at least {minimum}, a tuple (low, high) or a list of such integers"
     return _read(name, argument, expected, lambda value: _integer(value, minimum))
@@ -208,8 +203,7 @@ def _integer(value: Any, minimum: int) -> int | None:
 
 
 def _number(value: Any, minimum: float, below: float) -> float | None:
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return float(value) if real and minimum <= value < below else None
+    return float(value) if is_number(value) and minimum <= value < below else None
 
 
 def _name(value: Any, known: Collection[str]) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import erfcx, ndtr
 
 from kt_extensions.space import SearchSpace
-from kt_extensions.space.domains import BELOW_ONE, Array
+from kt_extensions.space.domains import Array, reflected
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SQRT_HALF_PI = math.sqrt(math.pi / 2)
@@ -93,7 +93,7 @@ def neighbors(
     x = np.where(np.isnan(x), uniform, x)
     move = _at_least_a_cell(space, scale * rng.standard_normal((n, d)), rng)
     moved = rng.random((n, d)) < np.maximum(rng.random((n, 1)), 1.0 / d)
-    ordered = _reflected(x + np.where(moved, move, 0.0))
+    ordered = reflected(x + np.where(moved, move, 0.0))
     options = np.where(rng.random((n, d)) < 1.0 / d, uniform, x)
     return np.where(space.categorical, options, ordered)
 
@@ -123,9 +123,3 @@ def _at_least_a_cell(space: SearchSpace, move: Array, rng: np.random.Generator) 
     cell = 1.0 / np.where(space.continuous, np.inf, space.sizes)
     lengthened = np.copysign(cell, move) * (rng.random(move.shape) < 0.5)
     return np.where(np.abs(move) < cell, lengthened, move)
-
-
-def _reflected(x: Array) -> Array:
-    """Folds numbers at the ends of the unit interval."""
-    x = np.abs(np.remainder(x + 1.0, 2.0) - 1.0)
-    return np.minimum(x, BELOW_ONE)

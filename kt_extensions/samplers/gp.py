@@ -29,8 +29,8 @@ from kt_extensions.samplers.branches import Branch, fixed, other_branch
 from kt_extensions.samplers.embedding import Embedding, Points
 from kt_extensions.samplers.gaussian_process import Fit, GaussianProcess, Prior, fit
 from kt_extensions.samplers.observations import (
+    finished_trials,
     logarithms,
-    normalized_scores,
     optional_dimensions,
     scalarized,
     spread_rows,
@@ -46,7 +46,6 @@ from kt_extensions.space import SearchSpace
 from kt_extensions.space.domains import Array
 
 Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _STEPS = 20  # of L-BFGS, at most
 _MOST_FIT = 80  # trials that the kernel's hyperparameters are learned from
@@ -154,10 +153,7 @@ class _Model:
     def __init__(
         self, history: History, most_points: int, prior: Prior, kernel: Callable[[Fit], Array]
     ) -> None:
-        finished = np.flatnonzero(~history.pending)
-        scores = normalized_scores(history, finished)
-        chosen = spread_rows(scores, most_points)
-        self._rows, y = finished[chosen], scores[chosen]
+        self._rows, y = finished_trials(history, most_points)
         self._history = history
         self._embedding = Embedding(history.space, optional_dimensions(history))
         process = self._fitted(self._rows, y, prior, kernel)

@@ -39,6 +39,14 @@ def optional_dimensions(history: History) -> Mask:
     return optional
 
 
+def finished_trials(history: History, most: int) -> tuple[Rows, Array]:
+    """Returns the finished trials that a model is trained by, and their scores."""
+    finished = np.flatnonzero(~history.pending)
+    scores = normalized_scores(history, finished)
+    chosen = spread_rows(scores, most)
+    return finished[chosen], scores[chosen]
+
+
 def normalized_scores(history: History, rows: Rows) -> Array:
     """Returns scores of finished trials with bad ones clipped, of mean 0 and variance 1.
 

@@ -21,7 +21,7 @@ from kt_extensions.samplers.branches import Branch, fixed, sometimes_other
 from kt_extensions.samplers.interpolation import by_expected_rank
 from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.settings import check_integers, check_numbers
-from kt_extensions.space.domains import BELOW_ONE, Array
+from kt_extensions.space.domains import Array, reflected
 
 Rows = NDArray[np.int64]
 
@@ -129,7 +129,7 @@ class PSO:
             + self.cognitive * r[0] * (particle.personal - x)
             + self.social * r[1] * (particle.shared - x)
         )
-        return np.where(particle.moving, _reflected(x + v), x)
+        return np.where(particle.moving, reflected(x + v), x)
 
     def _options(self, particle: _Particle, rng: np.random.Generator) -> Array:
         """Returns draws of the next options, as coordinates. Shape `(m, d)`."""
@@ -212,9 +212,3 @@ def _best(history: History, ranking: Rows, default: Array) -> Array:
 
 def _filled(coordinates: Array, default: Array) -> Array:
     return np.where(np.isnan(coordinates), default, coordinates)
-
-
-def _reflected(x: Array) -> Array:
-    """Returns points whose coordinates bounce off the walls at 0 and 1."""
-    folded = np.abs((x + 1) % 2 - 1)  # a triangle wave of period 2
-    return np.minimum(folded, BELOW_ONE)

@@ -22,10 +22,9 @@ from kt_extensions.samplers.acquisition import log_expected_improvement, neighbo
 from kt_extensions.samplers.base import first_untried, starting_up, startup_point
 from kt_extensions.samplers.embedding import Embedding
 from kt_extensions.samplers.observations import (
-    normalized_scores,
+    finished_trials,
     optional_dimensions,
     scalarized,
-    spread_rows,
 )
 from kt_extensions.samplers.threads import single_threaded
 from kt_extensions.settings import check_choice, check_integers, check_numbers
@@ -102,7 +101,7 @@ class Skopt:
         if starting_up(history, self.n_startup):
             return startup_point(history, rng)
         history = scalarized(history, rng)
-        rows, y = _observations(history, self.most_points)
+        rows, y = finished_trials(history, self.most_points)
         predict, best = self._believing(history, rows, y, rng)
 
         def value(points: Array) -> Array:
@@ -141,14 +140,6 @@ class Skopt:
         seed = int(rng.integers(2**31))
         model = Model(self.surrogate, self.n_trees, seed, embedding.features(history.X[rows]), y)
         return lambda x: model.predict(embedding.features(history.space.snap(x)))
-
-
-def _observations(history: History, most: int) -> tuple[Rows, Array]:
-    """Returns the finished trials that a model is trained by, and their scores."""
-    finished = np.flatnonzero(~history.pending)
-    scores = normalized_scores(history, finished)
-    chosen = spread_rows(scores, most)
-    return finished[chosen], scores[chosen]
 
 
 def _improvement(settings: Skopt, mean: Array, deviation: Array, best: float) -> Array:

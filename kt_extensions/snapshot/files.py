@@ -12,7 +12,6 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,21 +131,18 @@ def read(file: Location) -> Snapshot:
         return Snapshot(**_with_arrays(state, archive))
 
 
-def first_readable(files: Iterable[Location]) -> Snapshot | None:
-    """Returns the first snapshot that can be read; a damaged one is left out with a warning.
+def newest_readable(file: Location) -> Snapshot | None:
+    """Returns the snapshot in a file, or else what was in it before; `None` if there is neither.
 
-    Args:
-        files: The files in which snapshots may be, those to prefer first. What was in each before
-            (`earlier`) comes next to it.
+    A damaged one is left out with a warning.
     """
-    for file in files:
-        for candidate in (file, earlier(file)):
-            try:
-                return read(candidate)
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError) as error:
-                warnings.warn(f"Left out the snapshot {candidate}: {error}", stacklevel=2)
+    for candidate in (file, earlier(file)):
+        try:
+            return read(candidate)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            warnings.warn(f"Left out the snapshot {candidate}: {error}", stacklevel=2)
     return None
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from kt_extensions.checking import check_integer
+from kt_extensions.checking import check_integer, is_number
 
 _KEPT = ("promotable", "best", "all")
 
@@ -91,8 +92,7 @@ def checked(snapshots: Snapshots | None) -> Snapshots:
 
 
 def _check_seconds(seconds: float | None) -> None:
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if seconds is not None and not (number and seconds > 0):
+    if seconds is not None and not (is_number(seconds) and 0 < seconds < math.inf):
         raise ValueError(
             "Expected `every_seconds` to be a number of seconds above 0, or None. "
             f"Received: {seconds!r}."

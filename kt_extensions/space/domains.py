@@ -20,6 +20,12 @@ BELOW_ONE = math.nextafter(1.0, 0.0)
 """The largest coordinate."""
 
 
+def reflected(x: Array) -> Array:
+    """Returns points whose coordinates bounce off the walls at 0 and 1."""
+    folded = np.abs((x + 1) % 2 - 1)  # a triangle wave of period 2
+    return np.minimum(folded, BELOW_ONE)
+
+
 class Domain(Protocol):
     """The possible values of one hyperparameter."""
 

@@ -44,7 +44,7 @@ class BestTrials(ChiefOrWorker):
         if any(is_pruned(trial) for trial in best):  # after those that ran to their end
             best = sorted(self._ranked(_ALL), key=is_pruned)
         if any(EPOCHS in trial.hyperparameters.values for trial in best):
-            best = _each_configuration_once(sorted(self._ranked(_ALL), key=is_pruned))
+            best = _each_configuration_once(sorted(self._ranked(_ALL), key=is_pruned), number)
         return best[:number]
 
     def _ranked(self, number: int) -> list[Trial]:
@@ -144,9 +144,11 @@ def _fully_trained(trial: Trial) -> bool:
     return bool(top) and not by_hand(values)
 
 
-def _each_configuration_once(trials: list[Trial]) -> list[Trial]:
-    """Returns the first trial with each configuration, whatever it was trained for."""
+def _each_configuration_once(trials: list[Trial], number: int) -> list[Trial]:
+    """Returns the first trial with each of so many configurations, whatever it was trained for."""
     first: dict[str, Trial] = {}
     for trial in trials:
+        if len(first) == number:
+            break
         first.setdefault(name_of(own_values(trial.hyperparameters.values)), trial)
     return list(first.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import keras
@@ -10,8 +9,6 @@ import keras_tuner as kt
 from keras_tuner.errors import FatalValueError
 
 from kt_extensions.objectives import directions
-from kt_extensions.oracles import SamplerOracle
-from kt_extensions.oracles.processes import is_chief
 from kt_extensions.wording import hint
 
 
@@ -50,26 +47,6 @@ def as_callbacks(callbacks: Any, hypermodel: Any) -> list[Any]:
             f"Expected `callbacks` to be a list of `keras.callbacks.Callback`. Received: {wrong}."
         )
     return listed
-
-
-def check_stopping(oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
-    """Checks the rules that end a search before its last trial.
-
-    Raises:
-        ValueError: If a number is not above 0, or an oracle of KerasTuner's is to follow them in a
-            chief.
-    """
-    for name, value in {"max_time": max_time, "patience": patience}.items():
-        if value is not None and not (isinstance(value, numbers.Real) and value > 0):
-            raise ValueError(
-                f"Expected `{name}` to be a number above 0, or None. Received: {value!r}."
-            )
-    if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
-        raise ValueError(
-            "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
-            f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
-            "use `max_trials`."
-        )
 
 
 def check_compiled(model: keras.Model) -> None:

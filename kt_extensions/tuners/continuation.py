@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from kt_extensions import gfiles, store
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand
-from kt_extensions.snapshot import Continuation, Order, Snapshot, files, first_readable
+from kt_extensions.snapshot import Continuation, Order, Snapshot, files, newest_readable
 from kt_extensions.tuners.best_epoch import remember_best
 from kt_extensions.tuners.kept import KeptFiles
 from kt_extensions.tuners.live import LiveModel, watching_rungs
@@ -121,7 +121,7 @@ class ContinuedTrials(KeptFiles, ReplicatedTrials):
         """Returns the state that an execution of a trial goes on from, if from any."""
         asked_for = by_hand(trial.hyperparameters.values)
         for name in self._line(trial):
-            found = first_readable([self._snapshot_file(name, execution)])
+            found = newest_readable(self._snapshot_file(name, execution))
             if found is not None:  # A person asks for more epochs, whatever had ended the other.
                 again = asked_for and name != trial.trial_id
                 return _Start(name, replace(found, stopped=False) if again else found)

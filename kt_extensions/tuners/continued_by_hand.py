@@ -12,7 +12,7 @@ from kt_extensions.oracles.logged_oracle import LoggedOracle
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.record import EPOCHS, INITIAL_EPOCH, PARENT, by_hand, own_values
 from kt_extensions.reports import read_report
-from kt_extensions.snapshot import first_readable
+from kt_extensions.snapshot import newest_readable
 from kt_extensions.tuners.continuation import ContinuedTrials
 from kt_extensions.tuners.grid import leave_out
 
@@ -159,7 +159,7 @@ class ContinuedByHand(ContinuedTrials):
         reported = read_report(self.get_trial_dir(trial.trial_id)).executions
         if 0 < len(reported) < self.executions_per_trial:
             return 0  # it was pruned, and has executions that were never run
-        snapshot = first_readable([self._snapshot_file(trial.trial_id, 0)])
+        snapshot = newest_readable(self._snapshot_file(trial.trial_id, 0))
         if snapshot is not None:
             return snapshot.epoch
         if reported:

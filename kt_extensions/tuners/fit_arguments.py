@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import keras_tuner as kt
 from keras_tuner.errors import FatalValueError
 
 from kt_extensions import objectives
-from kt_extensions.checking import check_integer
+from kt_extensions.checking import check_integer, is_number
 from kt_extensions.wording import hint
 
 _NAMES = [name for name in inspect.signature(keras.Model.fit).parameters if name != "self"]
@@ -33,7 +32,7 @@ def check_data(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     if given.get("epochs") is not None:
         check_integer("epochs", given["epochs"], 1)
     share = given.get("validation_split") or 0
-    if not isinstance(share, numbers.Real) or not 0 <= float(share) < 1:
+    if not (is_number(share) and 0 <= share < 1):
         raise ValueError(
             f"Expected `validation_split` to be a number from 0 to below 1. Received: {share!r}."
         )

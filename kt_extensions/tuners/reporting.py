@@ -19,7 +19,6 @@ from kt_extensions.oracles.processes import is_worker
 from kt_extensions.pruners import Pruner
 from kt_extensions.record import PARENT, own_values
 from kt_extensions.reports import (
-    Attempt,
     Message,
     Reports,
     Score,
@@ -27,7 +26,7 @@ from kt_extensions.reports import (
     is_pruned,
     pruned_message,
 )
-from kt_extensions.results import Results, trial_result
+from kt_extensions.results import Results, failed_attempts, trial_result
 from kt_extensions.tuners import stock
 from kt_extensions.tuners.chief_or_worker import ChiefOrWorker
 
@@ -253,11 +252,7 @@ class ReportedTrials(ChiefOrWorker):
         )
 
     def _failed_attempts(self, trial: Trial) -> list[dict[str, Any]]:
-        attempts = self._report_of(trial).attempts
-        if trial.status == TrialStatus.FAILED and TrialStatus.FAILED not in (
-            attempt.status for attempt in attempts
-        ):
-            attempts = [*attempts, Attempt(trial.status, trial.message, None)]  # it was not kept
+        failed = failed_attempts(self._report_of(trial), trial.status, trial.message)
         return [
             {
                 "trial_id": trial.trial_id,
@@ -267,8 +262,7 @@ class ReportedTrials(ChiefOrWorker):
                 "duration": attempt.seconds,
                 "message": attempt.message,
             }
-            for number, attempt in enumerate(attempts, start=1)
-            if attempt.status != TrialStatus.COMPLETED
+            for number, attempt in failed
         ]
 
 

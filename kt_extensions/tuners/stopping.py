@@ -7,10 +7,10 @@ from typing import Any
 
 import keras_tuner as kt
 
+from kt_extensions.checking import is_number
 from kt_extensions.oracles import SamplerOracle
-from kt_extensions.oracles.processes import is_worker
+from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.tuners.best import BestTrials
-from kt_extensions.tuners.checks import check_stopping
 
 
 class StoppingRules(BestTrials):
@@ -22,8 +22,13 @@ class StoppingRules(BestTrials):
     _began: float | None = None
 
     def _stop_after(self, oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
-        """Checks and keeps the arguments `max_time` and `patience`; see `check_stopping`."""
-        check_stopping(oracle, max_time, patience)
+        """Checks and keeps the arguments `max_time` and `patience`.
+
+        Raises:
+            ValueError: If a number is not above 0, or an oracle of KerasTuner's is to follow them
+                in a chief.
+        """
+        _check(oracle, max_time, patience)
         self.max_time = max_time
         self.patience = patience
 
@@ -58,3 +63,17 @@ class StoppingRules(BestTrials):
         if self.patience is not None and self.trials_since_best() >= self.patience:
             return f"no better trial in the last {self.patience}"
         return None
+
+
+def _check(oracle: kt.Oracle, max_time: float | None, patience: int | None) -> None:
+    for name, value in {"max_time": max_time, "patience": patience}.items():
+        if value is not None and not (is_number(value) and value > 0):
+            raise ValueError(
+                f"Expected `{name}` to be a number above 0, or None. Received: {value!r}."
+            )
+    if is_chief() and (max_time or patience) and not isinstance(oracle, SamplerOracle):
+        raise ValueError(
+            "Expected an oracle of kt_extensions with `max_time` or `patience` in a search "
+            f"with a chief and workers. Received: {type(oracle).__name__}. Leave them out, or "
+            "use `max_trials`."
+        )

@@ -9,12 +9,11 @@ from typing import Any
 
 import keras
 
-from kt_extensions.checking import check_integer
+from kt_extensions.checking import check_integer, is_number
 from kt_extensions.isolation import Limits
 from kt_extensions.oracles.processes import is_chief, is_worker
 from kt_extensions.parallel import Crew, LocalCrew
 from kt_extensions.parallel.devices import environments
-from kt_extensions.space.rounding import is_number
 
 _PLACES = ("local", "ray")
 _NONE = Limits()

@@ -47,12 +47,12 @@ def test_the_last_whole_snapshot_is_read(tmp_path: Path) -> None:
     for data in damages(newest, 0, 100):
         file.write_bytes(data)
         with pytest.warns(UserWarning, match="Left out the snapshot"):
-            found = files.first_readable([file])
+            found = files.newest_readable(file)
         assert found is not None and found.epoch == 1
     for data in damages(before, 1, 20):
         Path(files.earlier(file)).write_bytes(data)
         with pytest.warns(UserWarning, match="Left out the snapshot"):
-            assert files.first_readable([file]) is None
+            assert files.newest_readable(file) is None
 
 
 def build(hp: kt.HyperParameters) -> keras.Model:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
+import numpy as np
 import pytest
 from keras_tuner.engine.trial import Trial
 
@@ -261,6 +263,8 @@ def test_a_budget_that_is_too_small(tmp_path: Path) -> None:
     [
         ({"every_epochs": 0}, "`every_epochs` to be an integer >= 1. Received: 0"),
         ({"every_seconds": 0}, "`every_seconds` to be a number of seconds above 0.*Received: 0"),
+        ({"every_seconds": math.inf}, "`every_seconds` .* Received: inf"),
+        ({"every_seconds": True}, "`every_seconds` .* Received: True"),
         ({"every_seconds": "9"}, "`every_seconds` .* Received: '9'"),
         ({"keep": "none"}, "`keep` to be one of 'promotable', 'best', 'all'. Received: 'none'"),
         ({"max_bytes": 1.5}, "`max_bytes` to be an integer >= 1. Received: 1.5"),
@@ -269,6 +273,11 @@ def test_a_budget_that_is_too_small(tmp_path: Path) -> None:
 def test_settings_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kte.Snapshots(**arguments)
+
+
+def test_numbers_of_numpy_are_settings() -> None:
+    assert kte.Snapshots(every_seconds=np.int64(60)).every_seconds == 60
+    assert kte.Snapshots(every_seconds=np.float32(0.5)).every_seconds == 0.5
 
 
 def test_no_settings(tmp_path: Path) -> None:

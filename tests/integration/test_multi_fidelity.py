@@ -481,6 +481,29 @@ def test_bohb_in_the_tuner_of_keras_tuner(tmp_path: Path, states: Any) -> None:
     assert tuner.get_best_models()[0].count_params() > 0
 
 
+def test_the_best_trial_is_found_without_naming_all_configurations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Scored(kte.Hyperband):
+        def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> float:
+            return float(trial.hyperparameters.Float("x", 0.0, 1.0))
+
+    tuner = Scored(objective="loss", max_epochs=9, seed=1, directory=tmp_path)
+    tuner.search(verbose=0)
+    ranked = tuner.get_best_trials(99)
+    named: list[Any] = []
+
+    def name_of(values: dict[str, Any]) -> str:
+        named.append(values)
+        return str(values)
+
+    monkeypatch.setattr("kt_extensions.tuners.best.name_of", name_of)
+    assert tuner.get_best_trials(1) == ranked[:1]
+    assert len(named) == 1
+    assert tuner.get_best_trials(3) == ranked[:3]
+    assert len(ranked) > 3
+
+
 @pytest.mark.parametrize("tuner_class", [kte.Hyperband, kte.BOHB, kte.ASHA])
 def test_a_search(tmp_path: Path, tuner_class: Any) -> None:
     limit = {"max_trials": 5} if tuner_class is kte.ASHA else {}

@@ -196,7 +196,9 @@ def test_patience(tmp_path: Path, oracle_class: Any, direction: str) -> None:
     assert len(made.oracle.trials) == 15
 
 
-@pytest.mark.parametrize("arguments", [{"max_time": 0}, {"patience": -1}, {"max_time": math.nan}])
+@pytest.mark.parametrize(
+    "arguments", [{"max_time": 0}, {"patience": -1}, {"max_time": math.nan}, {"max_time": True}]
+)
 def test_wrong_stopping_rules(tmp_path: Path, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="Received"):
         tuner(tmp_path, **arguments)

@@ -40,6 +40,21 @@ def test_a_file(folder: str) -> None:
     assert not gfiles.exists(file)
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_of_several_writers_the_first_ones_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refused(*args: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    for text in ("first", "second"):
+        gfiles.create_text(tmp_path / "file", text)
+    assert gfiles.names(tmp_path) == ["file"]
+    assert gfiles.read_bytes(tmp_path / "file") == b"first"
+
+
 def test_a_file_that_is_missing(folder: str) -> None:
     file = f"{folder}/file"
     gfiles.remove(file)

@@ -17,8 +17,10 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.util import tensor_util
 
 from kt_extensions.hparams import HParamsLogger
+from kt_extensions.hparams import _logger as hparams_logger
 from kt_extensions.logs.markdown import markdown
 from kt_extensions.plots import kinds
+from kt_extensions.reports import Reports
 from kt_extensions.searches import SearchView
 from tests.views import trial_view
 
@@ -398,6 +400,25 @@ def test_resume_mends_rows_of_trials_that_had_ended(oracle: Oracle, tmp_path: Pa
         assert status(first) == status(second) == SUCCESS
         assert first["objective/val_accuracy"] == [(0, 0.8)]
         assert second["objective/val_accuracy"] == [(0, 0.7)]
+
+
+def test_a_row_is_mended_from_what_the_trial_has_reported(
+    oracle: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = oracle.create_trial("tuner0")
+    train(begin(oracle, tmp_path), cut, [0.8])
+    end(oracle, None, cut, {"val_accuracy": 0.8})
+    reports = Reports(tmp_path / "digits")
+    reports.begin(cut.trial_id, "tuner0")
+    reports.end(cut.trial_id, "COMPLETED", None)
+
+    def refused(*args: Any) -> Any:
+        raise AssertionError("all trials are read to mend one")
+
+    monkeypatch.setattr(hparams_logger, "view_of_oracle", refused)
+    begin(oracle, tmp_path)
+    row = read(tmp_path / "logs")["digits/0000/execution0"]
+    assert row["duration_seconds"][0][1] == pytest.approx(reports.read(cut.trial_id).seconds)
 
 
 def test_overwritten_search_leaves_nothing_behind(oracle: Oracle, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 import kt_extensions as kte
 from kt_extensions.html_report import write_report
 from kt_extensions.html_report.elements import Html, element, escaped
+from kt_extensions.reports import Reports
 from kt_extensions.searches import SearchView, TrialView
+from kt_extensions.standing import failures
 from tests.views import saved_space
 
 EVIL = "<script>alert('&\"$x$')</script>\x00\x1b[31m\ud800"
@@ -227,6 +229,30 @@ def test_failures_of_one_reason_are_told_together(page):
     assert "trials 02, 03" in page.text()
     [first, _] = [text for text, within in page.texts if within[-1:] == ("pre",)]
     assert "somewhere" in first
+
+
+def test_an_error_of_many_lines_is_told_from_its_beginning(tmp_path):
+    message = (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in fit\n    raise error\n'
+        "ValueError: Exception encountered when calling Sequential.call().\n\n"
+        "\x1b[1mInput 0 is incompatible with the layer\x1b[0m\n\nArguments received:\n  - mask=None"
+    )
+    write_report(search([trial(0), trial(1, "FAILED", message=message)]), tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text())
+    [told] = [text for text, within in page.texts if within[-2:] == ("summary", "strong")]
+    assert told == (
+        "ValueError: Exception encountered when calling Sequential.call(). Input 0 is incompatible "
+        "with the layer Arguments received: - mask=None"
+    )
+
+
+def test_an_end_that_was_not_kept_is_told_by_the_trial(tmp_path):
+    reports = Reports(tmp_path)
+    reports.begin("00", "tuner0")
+    reports.end("00", "INVALID", "OSError: first")
+    failed = trial(0, "FAILED", message="OSError: second")
+    found = failures(replace(search([failed]), folder=str(tmp_path)))
+    assert [message for _, message in found] == ["OSError: first", "OSError: second"]
 
 
 def test_failures_that_were_retried_are_told(tmp_path):

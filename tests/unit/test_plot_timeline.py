@@ -59,6 +59,23 @@ def test_each_run_is_a_bar() -> None:
     assert axes.get_xlabel() == "seconds of searching (workers busy 72% of the time)"
 
 
+def test_a_run_that_was_killed_reaches_to_the_next_one_of_its_worker() -> None:
+    killed, again = Stint("tuner0", 0.0, None), Stint("tuner0", 3.0, 4.0)
+    others = [Stint("tuner1", 1.0, 2.0), Stint("tuner1", 2.0, None)]
+    figure = plot_timeline(
+        search(
+            trial_view(0, status="COMPLETED", score=1.0, runs=[again, killed]),
+            trial_view(1, status="COMPLETED", score=2.0, runs=others),
+        )
+    )
+    assert bars(figure) == [
+        (0.0, 0.0, 3.0, "not ended"),
+        (0.0, 3.0, 4.0, "best"),
+        (1.0, 1.0, 2.0, "trial"),
+        (1.0, 2.0, 4.0, "not ended"),
+    ]
+
+
 def test_the_time_between_two_runs_of_a_search_is_cut_out() -> None:
     before, after = Stint("tuner0", 0.0, 60.0), Stint("tuner0", 5000.0, 5060.0)
     figure = plot_timeline(

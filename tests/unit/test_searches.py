@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,6 +155,19 @@ def test_several_objectives(tmp_path: Path) -> None:
         assert (view.objective, view.direction) == ("multi_objective", "min")
         assert view.objectives == [("cost", "min"), ("gain", "max")]
         assert [trial.scores for trial in view.trials] == [[0.0, 2.0], [1.0, 2.0]]
+
+
+def test_what_a_view_has_found_is_no_part_of_it(ours: Any) -> None:
+    view, other = view_of(ours), view_of(ours)
+    assert view.best is not None
+    assert view.trial(view.best.trial_id) is view.best
+    assert view.trial("none") is None
+    assert view == other
+    assert pickle.loads(pickle.dumps(view)) == view
+    assert dataclasses.asdict(view) == dataclasses.asdict(other)
+    fewer = dataclasses.replace(view, trials=view.trials[:1])
+    assert fewer.best == view.trials[0]
+    assert fewer.trial(view.best.trial_id) is None
 
 
 def test_what_is_no_search_is_refused(tmp_path: Path) -> None:

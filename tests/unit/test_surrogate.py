@@ -9,8 +9,9 @@ from skopt.learning import ExtraTreesRegressor, RandomForestRegressor
 from kt_extensions.history import TrialTable, from_observations
 from kt_extensions.samplers import Random
 from kt_extensions.samplers.base import startup_point
+from kt_extensions.samplers.observations import finished_trials
 from kt_extensions.samplers.skopt_models import SURROGATES, ExtraTrees, Model, RandomForest
-from kt_extensions.samplers.surrogate import Skopt, _observations
+from kt_extensions.samplers.surrogate import Skopt
 from kt_extensions.space import Condition, Dimension, Interval, LinearSteps, Options, SearchSpace
 from kt_extensions.testing import SPACES, search, trial_table
 
@@ -169,18 +170,18 @@ class TestModel:
 class TestObservations:
     def test_are_bounded(self):
         y = np.random.default_rng(0).permutation(1000.0 * np.arange(900))
-        rows, scores = _observations(history_of([*y, *[np.nan] * 300]), 90)
+        rows, scores = finished_trials(history_of([*y, *[np.nan] * 300]), 90)
         assert len(rows) == len(scores) == 90
         assert set(np.argsort(y)[:30]) <= set(rows)
         assert set(range(870, 900)) <= set(rows)  # the latest with a score
 
     def test_are_of_finished_trials(self):
-        rows, scores = _observations(history_of([1.0, np.nan, 2.0, np.nan, 3.0]), 100)
+        rows, scores = finished_trials(history_of([1.0, np.nan, 2.0, np.nan, 3.0]), 100)
         assert rows.tolist() == [0, 2, 4]
         assert scores[0] < scores[1] < scores[2]
 
     def test_count_failures_as_the_worst(self):
-        _, scores = _observations(history_of([1.0, np.inf, 2.0, 3.0]), 100)
+        _, scores = finished_trials(history_of([1.0, np.inf, 2.0, 3.0]), 100)
         assert scores[1] == scores[3] == scores.max()
 
     def test_use_warm_started_trials(self):
