@@ -131,12 +131,14 @@ def check_numbers(x: Any, name: str) -> None:
         array = keras.ops.convert_to_numpy(leaf) if not isinstance(leaf, np.ndarray) else leaf
         if array.dtype.kind != "f" or not array.size:
             continue
-        if not np.isfinite([array.min(), array.max()]).all():
-            raise ValueError(
-                f"Expected the inputs `{name}` to hold numbers. Received: {np.isnan(array).sum()} "
-                f"times NaN, {np.isinf(array).sum()} times infinity. "
-                "Fill the gaps, for example with the mean, or leave these rows out."
-            )
+        if np.isfinite([array.min(), array.max()]).all():
+            continue
+        counts = {"NaN": np.isnan(array).sum(), "infinity": np.isinf(array).sum()}
+        found = ", ".join(f"{count} times {kind}" for kind, count in counts.items() if count)
+        raise ValueError(
+            f"Expected the inputs `{name}` to hold numbers. Received: {found}. Fill the gaps, for "
+            "example with the mean, or leave these rows out."
+        )
 
 
 def check_rows(x: Any, y: Any, x_name: str, y_name: str) -> None:
