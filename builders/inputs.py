@@ -67,10 +67,10 @@ def adapt_inputs(model: keras.Model, x: Any) -> None:
     before = keras.Model(model.input, layer.input)
     moments = _Moments(layer.input.shape[-1])
     for batch in _batches(x):
-        features = keras.ops.convert_to_numpy(before(batch))
+        features = before(batch)
         if isinstance(layer, StepNormalization):
-            features = keras.ops.convert_to_numpy(layer.true_rows(features))
-        moments.add(features)
+            features = layer.true_rows(features)
+        moments.add(keras.ops.convert_to_numpy(features))
     _assign(layer, moments)
 
 

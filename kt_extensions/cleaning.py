@@ -1,4 +1,4 @@
-"""Text without what no page and no line can show."""
+"""Text without what neither a page nor a line can show."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def advice(folder: str | os.PathLike[str]) -> str:
     """Returns what to do about a project folder that holds another search than the one wanted."""
     return (
         "To begin a new search, change `project_name` or `directory`, or pass `overwrite=True`. "
-        f"With `warm_start=[{os.fspath(folder)!r}]` a search in another folder learns from the "
-        "trials of this one."
+        f"With `warm_start=[{os.fspath(folder)!r}]` a search of kt_extensions in another folder "
+        "learns from the trials of this one."
     )
 
 

@@ -21,7 +21,7 @@ from kt_extensions.chief_worker import (
     serve,
 )
 from kt_extensions.oracles.processes import is_chief, is_worker
-from kt_extensions.tuners.construction import project_folder
+from kt_extensions.tuners.construction import folder_told
 
 _PLACES = itertools.count()  # of the program's searches with a chief
 
@@ -36,8 +36,7 @@ class ChiefOrWorker(kt.Tuner):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if is_chief():
-            folder = project_folder(kwargs.get("directory"), kwargs.get("project_name"))
-            _reopen(folder, kwargs.get("overwrite", False))
+            _reopen(folder_told(kwargs), kwargs.get("overwrite", False))
         elif is_worker():
             _check_name(kwargs.get("tuner_id"))
         super().__init__(*args, **kwargs)

@@ -106,12 +106,14 @@ def _check_project(directory: Any, project_name: Any) -> None:
     check_folder("directory", directory or ".")
     if not isinstance(project_name, str | os.PathLike | None):
         raise ValueError(f"Expected `project_name` to be a text. Received: {project_name!r}.")
-    check_folder("project_name", project_folder(directory, project_name))
+    told = {"directory": directory, "project_name": project_name}
+    check_folder("project_name", folder_told(told))
 
 
-def project_folder(directory: Any, project_name: Any) -> str:
-    """Returns the folder of a project, as KerasTuner's tuners are told it."""
-    return os.path.join(directory or ".", project_name or "untitled_project")
+def folder_told(kwargs: Mapping[str, Any]) -> str:
+    """Returns the project folder by the arguments that KerasTuner's tuners take."""
+    name = kwargs.get("project_name") or "untitled_project"
+    return os.path.join(kwargs.get("directory") or ".", name)
 
 
 def warn_of_steps(space: Iterable[Any]) -> None:

@@ -10,8 +10,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from filelock import FileLock, Timeout
+
+from kt_extensions.warm_start import check_folders
 
 LOCK_NAME = "search.lock"
 
@@ -51,15 +54,22 @@ def exclusively(folder: str | os.PathLike[str]) -> Iterator[None]:
         lock.release()
 
 
-def check_idle(folder: str) -> None:
-    """Checks that no search is running in a project folder that is to be deleted.
+def check_deletable(folder: str, oracle: Any) -> None:
+    """Checks that a project folder can be deleted to begin anew.
+
+    Args:
+        folder: The project folder.
+        oracle: That of the new search, which may learn from other folders.
 
     Raises:
-        RuntimeError: If one is.
+        RuntimeError: If a search is running there.
+        FileNotFoundError: If there is nothing to learn from in another folder.
+        ValueError: If the new search is to learn from this one.
     """
     if os.path.exists(os.path.join(folder, LOCK_NAME)):
         with exclusively(folder):
             pass
+    check_folders(getattr(oracle, "warm_start", ()), deleted=folder)
 
 
 @contextlib.contextmanager

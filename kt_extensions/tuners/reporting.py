@@ -68,11 +68,14 @@ class ReportedTrials(ChiefOrWorker):
         Raises:
             ValueError: If a file of it is damaged.
         """
-        if is_worker() or isinstance(self.oracle, LoggedOracle):
+        if is_worker():
             super().reload()
             return
         if not gfiles.is_remote(self._get_tuner_fname()):
             store.mend_state_file(self._get_tuner_fname())
+        if isinstance(self.oracle, LoggedOracle):
+            super().reload()
+            return
         with stock.telling_of_damage(self.project_dir):
             super().reload()
             stock.bring_up_to_date(self.oracle)

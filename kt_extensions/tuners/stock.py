@@ -18,6 +18,7 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from kt_extensions import objectives, store
 from kt_extensions.oracles.recovering import load_overlooked
 from kt_extensions.reports import FINISHED
+from kt_extensions.warm_start import advice
 
 
 def save_atomically(oracle: kt.Oracle) -> None:
@@ -126,10 +127,7 @@ def telling_of_damage(folder: str) -> Iterator[None]:
         files = [str(file) for file in _damaged(Path(folder))]
         raise ValueError(
             f"Expected a project that KerasTuner can read. Received: {folder!r}, with damaged "
-            f"files {files} ({error!r}). Put back a copy of these; or, to begin a new search, "
-            "change `project_name` or `directory`, or pass `overwrite=True`. With "
-            f"`warm_start=[{folder!r}]` a search of kt_extensions in another folder learns from "
-            "the trials that can be read."
+            f"files {files} ({error!r}). Put back a copy of these. {advice(folder)}"
         ) from error
 
 

@@ -35,7 +35,7 @@ from kt_extensions.tuners.checks import (
 from kt_extensions.tuners.construction import (
     check_arguments,
     check_folder,
-    project_folder,
+    folder_told,
     warn_of_steps,
 )
 from kt_extensions.tuners.fit_arguments import check_data, check_fit_arguments
@@ -43,7 +43,7 @@ from kt_extensions.tuners.garbage import LongLived
 from kt_extensions.tuners.gradients import tie_to_graphs
 from kt_extensions.tuners.grid import restore_grid
 from kt_extensions.tuners.guard import (
-    check_idle,
+    check_deletable,
     ending_in_order,
     exclusively,
     without_warnings_of_nan,
@@ -52,7 +52,6 @@ from kt_extensions.tuners.replicas import kept
 from kt_extensions.tuners.reporting import EpochReporter
 from kt_extensions.tuners.told import ToldSearch
 from kt_extensions.tuners.workers import Workers
-from kt_extensions.warm_start import check_folders
 
 _VERBOSE = 4  # the place of `verbose` among the arguments of `Model.fit`
 
@@ -182,9 +181,7 @@ class Tuner(ToldSearch):
         if is_worker():
             kwargs["overwrite"] = False  # the project is the chief's, and running
         if kwargs.get("overwrite"):
-            folder = project_folder(kwargs.get("directory"), kwargs.get("project_name"))
-            check_idle(folder)
-            check_folders(getattr(oracle, "warm_start", ()), deleted=folder)
+            check_deletable(folder_told(kwargs), oracle)
         super().__init__(oracle=oracle, hypermodel=hypermodel, **kwargs)
         self._report_to(oracle, pruner)
         self._cross_validate(cross_validation)

@@ -177,6 +177,15 @@ def test_files_of_the_users_own_stay(tmp_path: Path) -> None:
     assert {name: (tmp_path / "project" / name).read_text() for name in own} == own
 
 
+def test_the_state_of_a_tuner_with_a_name_of_its_own_is_mended(tmp_path: Path) -> None:
+    made(tmp_path / "project", 2, tuner_id="mine").search(verbose=0)
+    (tmp_path / "project" / "mine.json").write_text('{"half')
+    with pytest.warns(UserWarning, match=r"mine\.json.*begun anew"):
+        resumed = made(tmp_path / "project", 3, tuner_id="mine")
+    resumed.search(verbose=0)
+    assert len(resumed.results()) == 3
+
+
 def test_a_resumed_search_says_that_it_learns_from_no_other_folder(tmp_path: Path) -> None:
     made(tmp_path / "earlier", 3).search(verbose=0)
     folders = [tmp_path / "earlier", tmp_path / "project" / ".." / "earlier"]
